@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DPI_BASE_BYTES_H
+#define DPI_BASE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <datapipe/bytes.h>
+
+/* Little-endian loads and stores at any address, and LEB128 varints. */
+
+static inline uint16_t dpi_load_u16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline uint32_t dpi_load_u32(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+		(uint32_t)p[3] << 24;
+}
+
+static inline uint64_t dpi_load_u64(const uint8_t *p)
+{
+	return (uint64_t)dpi_load_u32(p) | (uint64_t)dpi_load_u32(p + 4) << 32;
+}
+
+static inline void dpi_store_u16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+}
+
+static inline void dpi_store_u32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+	p[2] = (uint8_t)(v >> 16);
+	p[3] = (uint8_t)(v >> 24);
+}
+
+static inline void dpi_store_u64(uint8_t *p, uint64_t v)
+{
+	dpi_store_u32(p, (uint32_t)v);
+	dpi_store_u32(p + 4, (uint32_t)(v >> 32));
+}
+
+/* Most bytes of a varint of 64 bits. */
+#define DPI_VARINT_MAX 10
+
+/* Bytes that dpi_put_varint() writes for v. */
+static inline size_t dpi_varint_size(uint64_t v)
+{
+	size_t n = 1;
+
+	while (v >= 0x80) {
+		v >>= 7;
+		n++;
+	}
+	return n;
+}
+
+/* Writes v at p, which has DPI_VARINT_MAX bytes; returns the place after. */
+static inline uint8_t *dpi_put_varint(uint8_t *p, uint64_t v)
+{
+	while (v >= 0x80) {
+		*p++ = (uint8_t)(v | 0x80);
+		v >>= 7;
+	}
+	*p++ = (uint8_t)v;
+	return p;
+}
+
+/*
+ * Reads a varint from [p, end). Returns the place after it, or NULL if it is
+ * cut off, longer than ten bytes, or over 64 bits.
+ */
+static inline const uint8_t *dpi_get_varint(
+	const uint8_t *p, const uint8_t *end, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	for (unsigned shift = 0; shift < 64 && p < end; shift += 7) {
+		uint8_t byte = *p++;
+
+		if (shift == 63 && byte > 1) {
+			return NULL;
+		}
+		v |= (uint64_t)(byte & 0x7f) << shift;
+		if ((byte & 0x80) == 0) {
+			*ret = v;
+			return p;
+		}
+	}
+	return NULL;
+}
+
+static inline dp_bytes dpi_bytes(const void *data, size_t size)
+{
+	dp_bytes bytes = {data, size};
+
+	return bytes;
+}
+
+static inline dp_bytes dpi_bytes_text(const char *text)
+{
+	return dpi_bytes(text, text != NULL ? strlen(text) : 0);
+}
+
+static inline bool dpi_bytes_equal(dp_bytes a, dp_bytes b)
+{
+	return a.size == b.size &&
+		(a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+#endif /* DPI_BASE_BYTES_H */

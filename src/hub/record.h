@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DPI_HUB_RECORD_H
+#define DPI_HUB_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <datapipe/event.h>
+#include <datapipe/message.h>
+
+#include "base/uuid.h"
+
+/*
+ * One event as bytes: what publishers hand to hubs, what the log writes to
+ * disk and what messages point into. doc/formats/log-v1.md is the standard.
+ *
+ *    0  u32  crc     CRC32C of bytes [16, size) then [4, 16), xor the salt
+ *    4  u32  size    of the whole record in the low 26 bits; kind above
+ *    8  u32  index   offset of the record less the base offset of its segment
+ *   12  u32  time    append time less the segment's creation, milliseconds
+ *   16  u8   id[16]  UUIDv7 with writer and sequence (base/uuid.h)
+ *   32  var  attributes_size, then attributes, then the payload
+ *
+ * An attribute is a tag byte, a varint size and the bytes. The publisher's
+ * thread does everything from byte 16 on, checksum included, without knowing
+ * where the record will stand; whoever appends adds bytes 4 to 16 and the
+ * salt, which names the segment and the place in it, so that a record that
+ * the disk misplaced or forgot to overwrite is refused.
+ */
+
+#define DPI_RECORD_HEAD 32u
+#define DPI_RECORD_SIZE_BITS 26
+#define DPI_RECORD_MAX ((1u << DPI_RECORD_SIZE_BITS) - 1)
+
+typedef enum dpi_record_kind {
+	DPI_RECORD_EVENT = 0,
+	DPI_RECORD_SOURCES = 1, /* snapshot of source places; not an event */
+	DPI_RECORD_KINDS
+} dpi_record_kind;
+
+/*
+ * Where a job took the event from: key names job, topic and partition (see
+ * dpi_source_key()), next is the source offset after the event.
+ */
+typedef struct dpi_source_place {
+	uint64_t key; /* 0: none */
+	uint64_t next;
+} dpi_source_place;
+
+uint64_t dpi_source_key(const char *job, const char *topic, uint32_t partition);
+
+/* An event that was checked, with sizes worked out once. */
+typedef struct dpi_draft {
+	const dp_event *event;
+	const char *source; /* the event's, or the default */
+	dpi_source_place place;
+	size_t attributes_size;
+	size_t size; /* of the record */
+} dpi_draft;
+
+/*
+ * Checks ev and works out its size. default_source may be NULL if the event
+ * has its own.
+ *
+ * Errors: DP_EINVAL   an attribute is not legal UTF-8, or too long
+ *         DP_ETOOBIG  payload over payload_max, or attributes over the limit
+ *         DP_EABI     the struct is not one that this build reads
+ */
+DP_NODISCARD dp_status dpi_record_draft(dpi_draft *ret, const dp_event *ev,
+	const char *default_source, size_t payload_max, dp_error **err);
+
+/*
+ * Writes draft->size bytes to out: all but bytes 4 to 16, with the checksum of
+ * bytes [16, size) in the crc field.
+ */
+void dpi_record_encode(
+	uint8_t *out, const dpi_draft *draft, const uint8_t *uuid);
+
+/* Size of a record in memory that dpi_record_encode() has written: it keeps
+ * the size in its field, with kind 0, so that records can be walked. */
+static inline uint32_t dpi_record_size(const uint8_t *record)
+{
+	return ((uint32_t)record[4] | (uint32_t)record[5] << 8 |
+		       (uint32_t)record[6] << 16 | (uint32_t)record[7] << 24) &
+		DPI_RECORD_MAX;
+}
+
+/* Adds place and salt, and so completes the checksum. Call it once. */
+void dpi_record_seal(uint8_t *record, dpi_record_kind kind, uint32_t index,
+	uint32_t time_ms, uint32_t salt);
+
+/* Whether the checksum of a record of size bytes is right at this place. */
+bool dpi_record_check(const uint8_t *record, size_t size, uint32_t salt);
+
+/* The part of a topic that a message was read from. Outlives the messages. */
+typedef struct dpi_partition_name {
+	const char *topic;
+	uint32_t partition;
+} dpi_partition_name;
+
+struct dp_message {
+	const uint8_t *record;
+	dp_bytes payload;
+	dp_bytes attributes; /* encoded */
+	dp_bytes known[8];   /* by DP_ATTR_* */
+	dp_bytes given_id;   /* data NULL: the UUID is the id */
+	dp_time_ns time;
+	dp_time_ns append_time;
+	dpi_source_place place;
+	const dpi_partition_name *from;
+	dp_offset offset;
+	uint32_t attempt;
+	uint32_t size; /* of the record */
+};
+
+/*
+ * Takes a record apart whose checksum was found right; msg then borrows it.
+ * Sets all but from, offset, append_time and attempt.
+ *
+ * Returns false if its parts do not fit in size bytes (bounds are checked as
+ * if the bytes were hostile; a right checksum only says that they are those
+ * which somebody wrote).
+ */
+bool dpi_record_parse(dp_message *msg, const uint8_t *record, size_t size);
+
+#endif /* DPI_HUB_RECORD_H */
