@@ -29,18 +29,21 @@ DP_PRINTF(6, 7)
 void dpi_log(const dp_runtime *rt, dp_log_level level, uint32_t message_id,
 	const char *module, const char *object, const char *fmt, ...);
 
-/* Queues completions for dp_runtime_poll(). Room is reserved beforehand. */
-void dpi_runtime_push_completions(
-	dp_runtime *rt, const dp_completion *items, size_t count);
-
 /*
- * Makes room for count completions in the queue, so that the push cannot
- * fail. Taken completions keep their room for the next ones of the same
- * publisher until it gives it back by dpi_runtime_release().
+ * Completions on their way to dp_runtime_poll(), in memory of the publisher
+ * that made them: queueing allocates nothing and so cannot fail. Once all were
+ * taken, the polling thread calls release, without a lock; a runtime that is
+ * freed releases what nobody took.
  */
-DP_NODISCARD dp_status dpi_runtime_reserve(
-	dp_runtime *rt, size_t count, dp_error **err);
-void dpi_runtime_release(dp_runtime *rt, size_t count);
+typedef struct dpi_completions {
+	struct dpi_completions *next; /* the queue's */
+	dp_completion *items;
+	size_t count; /* > 0 */
+	size_t taken; /* the queue's */
+	void (*release)(struct dpi_completions *block);
+} dpi_completions;
+
+void dpi_runtime_push_completions(dp_runtime *rt, dpi_completions *block);
 
 /*
  * Runs fn(arg) once on the loop thread, soon; starts the thread if this is
