@@ -23,7 +23,7 @@
 typedef struct dpi_buf {
 	const dp_allocator *alloc;
 	size_t limit_bytes; /* never grows past this */
-	uint8_t *data;      /* capacity bytes, size of them in use */
+	uint8_t *data;      /* capacity + 1 bytes, size of them in use */
 	size_t size;
 	size_t capacity;
 	dp_status failed; /* DP_OK, DP_ENOMEM, or DP_ETOOBIG */

@@ -12,6 +12,12 @@
 /* Whether bytes are well-formed UTF-8: no overlong form, no surrogate. */
 bool dpi_utf8_valid(const void *data, size_t size);
 
+/*
+ * Makes text fit for a log line: control characters and bytes that are no
+ * UTF-8 become '?'. So a name that somebody made up cannot forge a line.
+ */
+void dpi_text_clean(char *text);
+
 /* Whether text is 1 to max of [A-Za-z0-9._-], and neither "." nor "..". */
 bool dpi_name_valid(const char *text, size_t max);
 
@@ -22,7 +28,7 @@ bool dpi_pattern_match(const char *pattern, dp_bytes text);
  * A name made fit for one part of a path: bytes outside [A-Za-z0-9_.-], a
  * leading '.', and '%' become %XX; never empty ("%" stands for ""), never "."
  * or "..". Different names give different parts. Longer than 255 bytes: cut,
- * and "%~" with a hash of the whole behind it. buf has 256 bytes; returns the
+ * and "%~" with a fingerprint of the whole behind it. buf has 256 bytes; returns the
  * length without the NUL.
  */
 size_t dpi_path_part(char *buf, dp_bytes name);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/thread.h"
+
+#include <assert.h>
+#include <signal.h>
+
+#include "base/error.h"
+
+#define STACK_BYTES (1u << 20)
+
+void dpi_lock(pthread_mutex_t *lock)
+{
+	int rc = pthread_mutex_lock(lock);
+
+	assert(rc == 0);
+	(void)rc;
+}
+
+void dpi_unlock(pthread_mutex_t *lock)
+{
+	int rc = pthread_mutex_unlock(lock);
+
+	assert(rc == 0);
+	(void)rc;
+}
+
+/* A new thread inherits the mask of its maker, so it is never unmasked. */
+static int create_masked(
+	pthread_t *ret, pthread_attr_t *attr, void *(*run)(void *), void *arg)
+{
+	sigset_t all, before;
+	int rc;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(ret, attr, run, arg);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
+dp_status dpi_thread_start(pthread_t *ret, const char *name,
+	void *(*run)(void *arg), void *arg, dp_error **err)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int rc;
+
+	rc = pthread_attr_init(&attr);
+	if (rc != 0) {
+		return dpi_error_sys(err, rc, "cannot start thread %s", name);
+	}
+	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+	rc = create_masked(&thread, &attr, run, arg);
+	(void)pthread_attr_destroy(&attr);
+	if (rc != 0) {
+		return dpi_error_sys(err, rc, "cannot start thread %s", name);
+	}
+	(void)pthread_setname_np(thread, name);
+	*ret = thread;
+	return DP_OK;
+}
+
+void dpi_thread_join(pthread_t thread)
+{
+	int rc = pthread_join(thread, NULL);
+
+	assert(rc == 0);
+	(void)rc;
+}
