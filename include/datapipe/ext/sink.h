@@ -169,7 +169,9 @@ DP_API DP_NODISCARD dp_status dp_sink_new(dp_sink **ret_sink, dp_runtime *rt,
  * @param code            status that says what kind of error it is
  * @param retry_after_ns  for #DP_REFUSAL_THROTTLED, else 0
  * @param message         one line for a person; copied, cut at 1 KiB
- * @return                #DP_OK, or #DP_ENOMEM: return that from write
+ * @return                #DP_OK, or what to return from write: #DP_ENOMEM,
+ *                        or #DP_EINVAL if the batch has no such event or
+ *                        there is no such refusal
  * @thread                the one in write
  * @since                 0.1
  */
