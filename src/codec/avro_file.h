@@ -7,6 +7,7 @@
 #include <datapipe/sink.h>
 
 #include "base/buf.h"
+#include "codec/block_codec.h"
 
 /*
  * Avro object container files (specification 1.11.1, "Object Container
@@ -19,16 +20,21 @@
  * the caller takes and clears.
  */
 
+#define DPI_AVRO_SYNC_SIZE 16
+
+/* Plain bytes of a block, unless the caller sets block_bytes. */
+#define DPI_AVRO_BLOCK_BYTES (64u << 10)
+
 typedef struct dpi_avro_file {
 	const dp_allocator *alloc;
-	dp_compression compression;
-	size_t block_bytes; /* 64 KiB is usual */
-	uint8_t sync[16];
-	dpi_buf block; /* datums of the open block: append here */
+	dpi_block_codec codec;
+	size_t block_bytes;
+	uint8_t sync[DPI_AVRO_SYNC_SIZE];
+	dpi_buf block;       /* datums of the open block: append here */
+	size_t block_filled; /* bytes of those that are counted */
 	uint64_t block_count;
 	dpi_buf out; /* finished bytes: take, then dpi_buf_clear() */
 	uint64_t total_count;
-	void *codec; /* its context; NULL until needed */
 } dpi_avro_file;
 
 /* A pair for the header's metadata. */
@@ -37,17 +43,20 @@ typedef struct dpi_avro_meta {
 	dp_bytes value;
 } dpi_avro_meta;
 
-/* Writes the header to out. sync is 16 random bytes. */
+/* Writes the header to out. sync is 16 random bytes. Errors: DP_ENOMEM. */
 DP_NODISCARD dp_status dpi_avro_file_init(dpi_avro_file *file,
 	const dp_allocator *alloc, dp_compression compression,
 	const char *schema_json, const dpi_avro_meta *meta, size_t meta_count,
 	const uint8_t *sync, dp_error **err);
 void dpi_avro_file_fini(dpi_avro_file *file);
 
-/* One datum was appended to block. May move the block to out. */
+/*
+ * One datum was appended to block. May move the block to out. On failure the
+ * datum is taken out again, and all datums before it are as they were.
+ */
 DP_NODISCARD dp_status dpi_avro_file_end(dpi_avro_file *file, dp_error **err);
 
-/* Moves the open block to out, if it has anything. */
+/* Moves the open block to out, if it has anything. May be tried again. */
 DP_NODISCARD dp_status dpi_avro_file_flush(dpi_avro_file *file, dp_error **err);
 
 /* Bytes of memory that the file holds. */

@@ -23,9 +23,6 @@ typedef struct dpi_coder dpi_coder;
 
 typedef enum dpi_target { DPI_TARGET_AVRO, DPI_TARGET_ROW } dpi_target;
 
-/* Depth of messages and groups, unknown ones included. */
-#define DPI_DEPTH_MAX 64
-
 /* A fixed column in front of those of the message. */
 typedef struct dpi_column_given {
 	const char *name;        /* begins with '_' */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DPI_CODEC_BLOCK_CODEC_H
+#define DPI_CODEC_BLOCK_CODEC_H
+
+#include <datapipe/sink.h>
+
+#include "base/buf.h"
+
+/*
+ * Compression of the blocks of container files. The libraries behind it keep
+ * their own tables, taken from malloc: about 200 KiB for blocks of 64 KiB.
+ */
+typedef struct dpi_block_codec {
+	dp_compression compression; /* never DP_COMPRESSION_DEFAULT */
+	void *context;              /* of the library; NULL until needed */
+} dpi_block_codec;
+
+/* Allocates nothing yet. */
+void dpi_block_codec_init(dpi_block_codec *codec, dp_compression compression);
+void dpi_block_codec_fini(dpi_block_codec *codec);
+
+/* What Avro calls it. */
+const char *dpi_block_codec_name(const dpi_block_codec *codec);
+
+/* Appends plain, compressed. On failure out is as it was. */
+DP_NODISCARD dp_status dpi_block_codec_run(
+	dpi_block_codec *codec, dp_bytes plain, dpi_buf *out);
+
+/* Bytes that the library holds. */
+size_t dpi_block_codec_memory(const dpi_block_codec *codec);
+
+#endif /* DPI_CODEC_BLOCK_CODEC_H */
