@@ -4,7 +4,8 @@
  * topic datahub, and from there into a lake of untouched events, structured
  * files, and a warehouse. Runs until SIGTERM or SIGINT, or with --until-idle
  * until nothing is left to do; what it took in is finished before it ends.
- * Kill it at any time: the next run goes on where this one was.
+ * Kill it at any time: the next run goes on where this one was. Says how far
+ * each job is while it runs.
  *
  * usage: pipeline DIR [--until-idle]
  */
@@ -114,6 +115,27 @@ static dp_status assemble(struct operations *ops, dp_error **err)
 	return st;
 }
 
+/* One line of pairs: a job, and the events that it has finished. */
+static void print_progress(const struct operations *ops)
+{
+	dp_report *report = NULL;
+	size_t i;
+
+	if (dp_pipeline_get_report(ops->pipe, &report, NULL) != DP_OK) {
+		return;
+	}
+	for (i = 0; i < dp_report_count(report); i++) {
+		const dp_job_report *job = dp_report_job(report, i);
+
+		printf("%s %llu  ", job->name,
+			(unsigned long long)(job->delivered_events +
+				job->dead_events));
+	}
+	printf("\n");
+	fflush(stdout);
+	dp_report_free(report);
+}
+
 /* Waits for a signal, or until there is nothing to do if that ends it. */
 static dp_status serve(struct operations *ops, const sigset_t *signals,
 	int until_idle, dp_error **err)
@@ -122,6 +144,7 @@ static dp_status serve(struct operations *ops, const sigset_t *signals,
 	dp_status st = DP_ETIMEDOUT;
 
 	while (st == DP_ETIMEDOUT && sigtimedwait(signals, NULL, &tick) < 0) {
+		print_progress(ops);
 		if (until_idle) {
 			dp_error_free(*err);
 			*err = NULL;

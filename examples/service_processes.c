@@ -13,8 +13,8 @@
 #include "processes.pb-c.h"
 #include "service.h"
 
-/* Between two samples. */
-static const struct timespec pause = {0, 200 * 1000 * 1000};
+/* From one sample to the next. */
+static const struct timespec between = {0, 200 * 1000 * 1000};
 
 struct sampler {
 	struct service service;
@@ -123,7 +123,7 @@ static dp_status run(
 		sampler->schema, err);
 	for (i = 0; st == DP_OK && i < sampler->samples; i++) {
 		st = publish_sample(sampler, i, err);
-		nanosleep(&pause, NULL);
+		nanosleep(&between, NULL);
 	}
 	return st;
 }

@@ -70,6 +70,17 @@ need_node() {
 		cp scripts/node/package.json "$work/node/made-from.json"
 }
 
+# build NAME OPTIONS…: a build in a folder of its own, made when it is not there.
+build() {
+	local name=$1
+	shift
+	if [ ! -f "$work/$name/build.ninja" ]; then
+		rm -rf "${work:?}/$name"
+		meson setup "$work/$name" "$@" || return
+	fi
+	ninja -C "$work/$name"
+}
+
 # step NAME COMMAND…: runs it with a line that says how it went and how long
 # it took; its output is shown only when it fails.
 step() {
