@@ -40,7 +40,10 @@ typedef bool (*dpi_os_entry_fn)(void *user, const char *name);
 struct dpi_os {
 	void *self; /* passed to each function */
 
-	/* O_CLOEXEC and O_NOFOLLOW always. */
+	/*
+	 * O_CLOEXEC always. O_NOFOLLOW but for a directory, which an operator
+	 * may have put elsewhere by a link.
+	 */
 	int (*open)(void *self, const char *path, unsigned flags);
 	int (*close)(void *self, int fd);
 	/* May be short; 0 is the end. */
@@ -54,7 +57,7 @@ struct dpi_os {
 	int (*truncate)(void *self, int fd, uint64_t size);
 	int64_t (*size)(void *self, int fd);
 	int (*rename)(void *self, const char *from, const char *to);
-	int (*unlink)(void *self, const char *path);
+	int (*unlink)(void *self, const char *path); /* -EISDIR: try rmdir */
 	int (*mkdir)(void *self, const char *path); /* 0700; -EEXIST if there */
 	int (*rmdir)(void *self, const char *path);
 	/* All entries but "." and "..", in any order. */
@@ -109,7 +112,10 @@ struct dpi_os {
 /* The real one. Stateless, so one serves all. */
 const dpi_os *dpi_os_real(void);
 
-/* Convenience, over any table: whole buffers, or an error. */
+/* The monotonic time after timeout_ns from now; DP_FOREVER stays that. */
+dp_time_ns dpi_os_deadline(const dpi_os *os, dp_time_ns timeout_ns);
+
+/* Whole buffers, or an error. */
 int dpi_os_write_all(const dpi_os *os, int fd, const void *data, size_t size,
 	uint64_t offset);
 /* Returns how many bytes were there, at most size, or a negative errno. */

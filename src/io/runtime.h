@@ -46,9 +46,9 @@ typedef struct dpi_completions {
 void dpi_runtime_push_completions(dp_runtime *rt, dpi_completions *block);
 
 /*
- * Runs fn(arg) once on the loop thread, soon; starts the thread if this is
- * its first work. The task is the caller's memory and may not be reused
- * before it ran; posting a task that is already queued is a no-op.
+ * Work for the loop thread: fn(arg) runs there once for each time that it was
+ * posted and not yet queued. In the caller's memory, zeroed at first; it may
+ * be posted again when fn begins, and go when it has settled.
  */
 typedef struct dpi_task {
 	void (*fn)(void *arg);
@@ -57,7 +57,9 @@ typedef struct dpi_task {
 	bool queued;           /* the runtime's, under its lock */
 } dpi_task;
 
+/* Starts the loop thread, once; it ends when the runtime is freed. */
 DP_NODISCARD dp_status dpi_runtime_start_loop(dp_runtime *rt, dp_error **err);
+/* Only after the loop was started. Never fails, never waits for the task. */
 void dpi_runtime_post(dp_runtime *rt, dpi_task *task);
 /* Waits until task neither runs nor is queued. Not from the loop thread. */
 void dpi_runtime_settle(dp_runtime *rt, dpi_task *task);
