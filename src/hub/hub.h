@@ -8,6 +8,7 @@
 
 #include <datapipe/hub.h>
 
+#include "hub/batch.h"
 #include "hub/record.h"
 #include "io/runtime.h"
 
@@ -27,6 +28,9 @@
  * first event. While a commit is on its way to the disk, further events pile
  * up, and the next commit takes all of them: group commit.
  */
+
+/* Names of topics, subscriptions and memory hubs; see dpi_name_valid(). */
+#define DPI_NAME_MAX 200
 
 /* Encoded records in a row, from dpi_record_encode(). Made by a feed. */
 typedef struct dpi_chunk {
@@ -154,24 +158,9 @@ typedef struct dpi_hub_ops {
 	dp_status (*unsubscribe)(dp_hub *hub, const char *name, dp_error **err);
 } dpi_hub_ops;
 
-/* Batches. A hub makes one, fills messages[0..count) and hands it over. */
-struct dp_batch {
-	const dp_allocator *alloc;
-	uint32_t refs; /* atomic */
-	/* This partition is new to this process: ask what is known of it. */
-	bool is_first;
-	dpi_partition_name from;
-	char topic[256]; /* from.topic points here */
-	size_t count;
-	size_t capacity;
-	size_t bytes;  /* of the records */
-	uint8_t *data; /* the records; freed with the batch; data_size bytes */
-	size_t data_size;
-	dp_message messages[]; /* capacity of them */
-};
-
-/* A batch with room for capacity messages and data_size bytes, or NULL. */
-dp_batch *dpi_batch_new(const dp_allocator *alloc, const char *topic,
-	uint32_t partition, size_t capacity, size_t data_size);
+/* Copies what the user gave, checked and with defaults in place of 0. */
+DP_NODISCARD dp_status dpi_subscription_adopt_options(
+	dp_subscription_options *opts, const dp_subscription_options *given,
+	dp_error **err);
 
 #endif /* DPI_HUB_HUB_H */

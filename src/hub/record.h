@@ -9,6 +9,7 @@
 #include <datapipe/event.h>
 #include <datapipe/message.h>
 
+#include "base/bytes.h"
 #include "base/uuid.h"
 
 /*
@@ -22,7 +23,8 @@
  *   16  u8   id[16]  UUIDv7 with writer and sequence (base/uuid.h)
  *   32  var  attributes_size, then attributes, then the payload
  *
- * An attribute is a tag byte, a varint size and the bytes. The publisher's
+ * An attribute is a tag byte, a varint size and the bytes (dpi_record_tag).
+ * Readers skip tags that they do not know. The publisher's
  * thread does everything from byte 16 on, checksum included, without knowing
  * where the record will stand; whoever appends adds bytes 4 to 16 and the
  * salt, which names the segment and the place in it, so that a record that
@@ -33,11 +35,22 @@
 #define DPI_RECORD_SIZE_BITS 26
 #define DPI_RECORD_MAX ((1u << DPI_RECORD_SIZE_BITS) - 1)
 
+/* Most bytes of a record beside its payload, a source place included. */
+#define DPI_RECORD_OVERHEAD_MAX (DP_ATTRIBUTES_MAX_BYTES + 64u)
+
 typedef enum dpi_record_kind {
 	DPI_RECORD_EVENT = 0,
 	DPI_RECORD_SOURCES = 1, /* snapshot of source places; not an event */
 	DPI_RECORD_KINDS
 } dpi_record_kind;
+
+typedef enum dpi_record_tag {
+	DPI_TAG_KNOWN = 1,  /* + DP_ATTR_*: UTF-8 text; 1 to 8 */
+	DPI_TAG_ID = 9,     /* the id, if the event came with one: 1 to 127 */
+	DPI_TAG_TIME = 10,  /* i64 event time, if the event came with one */
+	DPI_TAG_PLACE = 11, /* u64 key, varint next: dpi_source_place */
+	DPI_TAG_OTHER = 12  /* u8 size of name, name, UTF-8 text */
+} dpi_record_tag;
 
 /*
  * Where a job took the event from: key names job, topic and partition (see
@@ -50,11 +63,15 @@ typedef struct dpi_source_place {
 
 uint64_t dpi_source_key(const char *job, const char *topic, uint32_t partition);
 
+/* Known attributes: DP_ATTR_TYPE to DP_ATTR_TRACESTATE. */
+#define DPI_ATTRS 8
+
 /* An event that was checked, with sizes worked out once. */
 typedef struct dpi_draft {
-	const dp_event *event;
-	const char *source; /* the event's, or the default */
-	dpi_source_place place;
+	dp_event event;            /* whole; its strings are the caller's */
+	dp_bytes known[DPI_ATTRS]; /* what is written of them */
+	dp_bytes given_id;         /* data NULL: the UUID is the id */
+	dpi_source_place place;    /* see dpi_draft_set_place() */
 	size_t attributes_size;
 	size_t size; /* of the record */
 } dpi_draft;
@@ -70,6 +87,9 @@ typedef struct dpi_draft {
 DP_NODISCARD dp_status dpi_record_draft(dpi_draft *ret, const dp_event *ev,
 	const char *default_source, size_t payload_max, dp_error **err);
 
+/* Has the record say where a job took the event from. place.key is not 0. */
+void dpi_draft_set_place(dpi_draft *draft, dpi_source_place place);
+
 /*
  * Writes draft->size bytes to out: all but bytes 4 to 16, with the checksum of
  * bytes [16, size) in the crc field.
@@ -81,9 +101,13 @@ void dpi_record_encode(
  * the size in its field, with kind 0, so that records can be walked. */
 static inline uint32_t dpi_record_size(const uint8_t *record)
 {
-	return ((uint32_t)record[4] | (uint32_t)record[5] << 8 |
-		       (uint32_t)record[6] << 16 | (uint32_t)record[7] << 24) &
-		DPI_RECORD_MAX;
+	return dpi_load_u32(record + 4) & DPI_RECORD_MAX;
+}
+
+/* One of dpi_record_kind, or a number that this build does not know. */
+static inline unsigned dpi_record_kind_of(const uint8_t *record)
+{
+	return dpi_load_u32(record + 4) >> DPI_RECORD_SIZE_BITS;
 }
 
 /* Adds place and salt, and so completes the checksum. Call it once. */
@@ -102,9 +126,9 @@ typedef struct dpi_partition_name {
 struct dp_message {
 	const uint8_t *record;
 	dp_bytes payload;
-	dp_bytes attributes; /* encoded */
-	dp_bytes known[8];   /* by DP_ATTR_* */
-	dp_bytes given_id;   /* data NULL: the UUID is the id */
+	dp_bytes attributes;       /* encoded */
+	dp_bytes known[DPI_ATTRS]; /* by DP_ATTR_* */
+	dp_bytes given_id;         /* data NULL: the UUID is the id */
 	dp_time_ns time;
 	dp_time_ns append_time;
 	dpi_source_place place;

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Runs a fuzz target over a corpus without a fuzzer: each file of the
+ * directory that is given, as it is, cut short, and with bytes changed. What
+ * is changed depends on the contents alone, so a failure comes again.
+ */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define INPUT_MAX (1u << 20)
+#define MUTATIONS 2000
+
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+/* Gives the target a block of just this size, for sanitizers to watch. */
+static void run(const uint8_t *data, size_t size)
+{
+	uint8_t *copy = malloc(size > 0 ? size : 1);
+
+	if (copy == NULL) {
+		abort();
+	}
+	memcpy(copy, data, size);
+	(void)LLVMFuzzerTestOneInput(copy, size);
+	free(copy);
+}
+
+static void run_mutated(const uint8_t *data, size_t size, uint64_t *seed)
+{
+	uint8_t *copy = malloc(size);
+
+	if (copy == NULL) {
+		abort();
+	}
+	memcpy(copy, data, size);
+	for (uint64_t n = next_random(seed) % 4; n > 0; n--) {
+		copy[next_random(seed) % size] = (uint8_t)next_random(seed);
+	}
+	run(copy, next_random(seed) % 4 == 0 ? next_random(seed) % size : size);
+	free(copy);
+}
+
+static void replay(const char *path)
+{
+	static uint8_t data[INPUT_MAX];
+	FILE *file = fopen(path, "rb");
+	uint64_t seed = 88172645463325252;
+	size_t size;
+
+	if (file == NULL) {
+		perror(path);
+		exit(1);
+	}
+	size = fread(data, 1, sizeof(data), file);
+	fclose(file);
+	run(data, size);
+	for (int i = 0; size > 0 && i < MUTATIONS; i++) {
+		run_mutated(data, size, &seed);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	DIR *dir = argc == 2 ? opendir(argv[1]) : NULL;
+	const struct dirent *entry;
+	int count = 0;
+
+	if (dir == NULL) {
+		fprintf(stderr, "usage: %s CORPUS\n", argv[0]);
+		return 2;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		char path[4096];
+
+		if (entry->d_name[0] == '.') {
+			continue;
+		}
+		snprintf(path, sizeof(path), "%s/%s", argv[1], entry->d_name);
+		replay(path);
+		count++;
+	}
+	closedir(dir);
+	printf("%d inputs, each %d times\n", count, MUTATIONS + 1);
+	return count > 0 ? 0 : 1;
+}
