@@ -19,6 +19,8 @@ struct dp_runtime {
 
 	pthread_mutex_t lock; /* guards the start of the loop */
 	dpi_loop *loop;       /* NULL until work needs it */
+
+	dpi_shared_list shared;
 };
 
 static dp_status check_options(const dp_runtime_options *opts, dp_error **err)
@@ -51,8 +53,13 @@ static dp_status init_parts(dp_runtime *rt, dp_error **err)
 	if (pthread_mutex_init(&rt->lock, NULL) != 0) {
 		goto err_after_completions;
 	}
+	if (pthread_mutex_init(&rt->shared.lock, NULL) != 0) {
+		goto err_after_lock;
+	}
 	return DP_OK;
 
+err_after_lock:
+	(void)pthread_mutex_destroy(&rt->lock);
 err_after_completions:
 	dpi_completion_queue_fini(&rt->completions);
 err_after_guard:
@@ -105,6 +112,17 @@ dp_status dp_runtime_new(
 	return dpi_runtime_new(ret_rt, opts, dpi_os_real(), err);
 }
 
+static void free_shared(dpi_shared_list *list)
+{
+	while (list->first != NULL) {
+		dpi_shared *shared = list->first;
+
+		list->first = shared->next;
+		shared->free(shared);
+	}
+	(void)pthread_mutex_destroy(&list->lock);
+}
+
 /*
  * A child has neither the loop thread nor the threads that may have held a
  * lock when it was forked, so it waits for nothing; what those threads had in
@@ -134,6 +152,7 @@ void dp_runtime_free(dp_runtime *rt)
 	if (rt->loop != NULL) {
 		dpi_loop_stop(rt->loop, &alloc);
 	}
+	free_shared(&rt->shared);
 	(void)pthread_mutex_destroy(&rt->lock);
 	dpi_completion_queue_fini(&rt->completions);
 	dpi_fork_guard_fini(&rt->fork_guard);
@@ -221,4 +240,9 @@ void dpi_runtime_post(dp_runtime *rt, dpi_task *task)
 void dpi_runtime_settle(dp_runtime *rt, dpi_task *task)
 {
 	dpi_loop_settle(rt->loop, task);
+}
+
+dpi_shared_list *dpi_runtime_shared(dp_runtime *rt)
+{
+	return &rt->shared;
 }

@@ -2,6 +2,7 @@
 #ifndef DPI_IO_RUNTIME_H
 #define DPI_IO_RUNTIME_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -63,5 +64,23 @@ DP_NODISCARD dp_status dpi_runtime_start_loop(dp_runtime *rt, dp_error **err);
 void dpi_runtime_post(dp_runtime *rt, dpi_task *task);
 /* Waits until task neither runs nor is queued. Not from the loop thread. */
 void dpi_runtime_settle(dp_runtime *rt, dpi_task *task);
+
+/*
+ * What objects of one runtime find by name, such as memory hubs: a list that
+ * the layers above keep, each its own kinds. What is in it when the runtime is
+ * freed is freed with it.
+ */
+typedef struct dpi_shared {
+	struct dpi_shared *next;
+	const char *name; /* scheme and all: "memory:NAME" */
+	void (*free)(struct dpi_shared *shared);
+} dpi_shared;
+
+typedef struct dpi_shared_list {
+	pthread_mutex_t lock; /* guards first and all next */
+	dpi_shared *first;
+} dpi_shared_list;
+
+dpi_shared_list *dpi_runtime_shared(dp_runtime *rt);
 
 #endif /* DPI_IO_RUNTIME_H */

@@ -85,7 +85,7 @@ static void a_size_that_was_never_set_is_refused(void **state)
 	assert_int_equal(dpi_adopt(&to, sizeof(to), &given, LEAST, "options",
 				 "INIT", &err),
 		DP_EABI);
-	assert_non_null(strstr(dp_error_message(err), "start from INIT"));
+	assert_non_null(strstr(dp_error_message(err), "begin with INIT"));
 	dp_error_free(err);
 	assert_int_equal(to.a, 42);
 }
