@@ -162,9 +162,9 @@ DP_API dp_status dp_publisher_get_stats(
 /**
  * Writes what was accepted, waits for it, and frees the publisher.
  *
- * Waits up to 5 s; what has not completed by then completes with
- * #DP_ECANCELED (it may still be found in the log). In a child after fork()
- * it frees memory only.
+ * Waits up to 5 s, and then for a write that is at the disk; what has not
+ * completed by then completes with #DP_ECANCELED (it may still be found in
+ * the log). In a child after fork() it frees memory only.
  *
  * @param pub  publisher, or NULL
  * @thread     any, but only one; not from a callback

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+
+#include "base/error.h"
+#include "base/thread.h"
+#include "publish/publisher.h"
+
+/*
+ * A flush waits for a count. Without a deadline, the first thread that waits
+ * leads: it commits on its own thread, for itself and for those who follow,
+ * which saves two wake-ups for a single durable event. Events that come while
+ * it is at the disk are the next leader's.
+ */
+
+dp_time_ns dpi_publisher_deadline(
+	const dp_publisher *pub, dp_time_ns timeout_ns)
+{
+	dp_time_ns now = pub->os->monotonic(pub->os->self);
+
+	return timeout_ns < DP_FOREVER - now ? now + timeout_ns : DP_FOREVER;
+}
+
+static uint64_t completed(const dp_publisher *pub)
+{
+	return pub->succeeded + pub->failed;
+}
+
+/* Has the lock, and again at the end. */
+static int await_news(dp_publisher *pub, dp_time_ns deadline)
+{
+	uint32_t seen = pub->news;
+	int rc;
+
+	pub->news_waits++;
+	dpi_unlock(&pub->lock);
+	rc = pub->os->wait(pub->os->self, &pub->news, seen, deadline);
+	dpi_lock(&pub->lock);
+	return rc;
+}
+
+/* Has the lock, and again at the end. */
+static void lead(dp_publisher *pub)
+{
+	bool wake;
+
+	pub->leading = true;
+	dpi_unlock(&pub->lock);
+	pub->writer->ops->commit(pub->writer);
+	dpi_lock(&pub->lock);
+	pub->leading = false;
+
+	/* Who came too late for this commit may lead the next. */
+	wake = pub->news_waits != 0;
+	if (wake) {
+		pub->news_waits = 0;
+		__atomic_fetch_add(&pub->news, 1, __ATOMIC_RELEASE);
+		pub->os->wake(pub->os->self, &pub->news, INT_MAX);
+	}
+}
+
+/*
+ * Has the lock, and again at the end. After a commit of our own, what is not
+ * done is held by a hub whose disk is full, or was not complete when it was
+ * collected: both come without us.
+ */
+static void commit_until(dp_publisher *pub, uint64_t target)
+{
+	bool has_led = false;
+
+	while (completed(pub) < target) {
+		if (pub->leading || has_led) {
+			(void)await_news(pub, DP_FOREVER);
+		} else {
+			lead(pub);
+			has_led = true;
+		}
+	}
+}
+
+/* Has the lock, and again at the end. */
+static void wait_until(
+	dp_publisher *pub, uint64_t target, dp_time_ns timeout_ns)
+{
+	dp_time_ns deadline;
+
+	if (completed(pub) >= target || timeout_ns <= 0) {
+		return;
+	}
+	deadline = dpi_publisher_deadline(pub, timeout_ns);
+	dpi_unlock(&pub->lock);
+	dpi_publisher_arm(pub, pub->os->monotonic(pub->os->self));
+	dpi_lock(&pub->lock);
+	while (completed(pub) < target) {
+		if (await_news(pub, deadline) == -ETIMEDOUT) {
+			break;
+		}
+	}
+}
+
+uint64_t dpi_publisher_wait(dp_publisher *pub, dp_time_ns timeout_ns)
+{
+	uint64_t target;
+	uint64_t done;
+
+	dpi_lock(&pub->lock);
+	target = pub->accepted;
+	if (timeout_ns == DP_FOREVER) {
+		commit_until(pub, target);
+	} else {
+		wait_until(pub, target, timeout_ns);
+	}
+	done = completed(pub);
+	dpi_unlock(&pub->lock);
+	return done < target ? target - done : 0;
+}
+
+/* Hands the first failure over; the next flush begins anew. */
+static dp_status take_failure(dp_publisher *pub, dp_error **err)
+{
+	dp_error *failure;
+	dp_status st;
+
+	dpi_lock(&pub->lock);
+	failure = pub->failure;
+	pub->failure = NULL;
+	dpi_unlock(&pub->lock);
+	st = dp_error_code(failure);
+	if (err != NULL) {
+		*err = failure;
+	} else {
+		dp_error_free(failure);
+	}
+	return st;
+}
+
+dp_status dp_publisher_flush(
+	dp_publisher *pub, dp_time_ns timeout_ns, dp_error **err)
+{
+	uint64_t left;
+	dp_status st;
+
+	if (pub == NULL) {
+		return dpi_error_set(err, DP_EINVAL, "flush: pub is NULL");
+	}
+	st = dpi_runtime_check(pub->rt, err);
+	if (st != DP_OK) {
+		return st;
+	}
+	left = dpi_publisher_wait(pub, timeout_ns);
+	if (left > 0) {
+		return dpi_error_set(err, DP_ETIMEDOUT,
+			"flush of the publisher of %s: %" PRIu64
+			" events are not completed",
+			pub->opts.topic, left);
+	}
+	return take_failure(pub, err);
+}

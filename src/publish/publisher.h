@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DPI_PUBLISH_PUBLISHER_H
+#define DPI_PUBLISH_PUBLISHER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include <datapipe/publisher.h>
+
+#include "publish/chunks.h"
+#include "publish/ids.h"
+
+/*
+ * A publisher between its callers and its hub.
+ *
+ *   publish.c  waits for room, reserves a place, writes the record there
+ *   feed.c     hands chunks to whoever commits, and takes their fate back
+ *   report.c   tells the application, on its loop thread or when it polls
+ *   flush.c    waits until all is done, or commits on the caller's thread
+ *
+ * Nobody is woken for an event. The first one that waits arms the writer's
+ * alarm for one linger period later; batch_bytes of them, or a caller without
+ * room, arm it for now. A commit collects everything, so after it the next
+ * event is the first again.
+ *
+ * Events complete in the order of their places, so one count of completed
+ * events says which are done.
+ */
+struct dp_publisher {
+	dp_runtime *rt;
+	const dpi_os *os;
+	const dp_allocator *alloc;
+	dpi_writer *writer;
+	dpi_feed feed;
+	char *source; /* a copy */
+	size_t source_size;
+	dp_publisher_options opts; /* whole; source and topic are not ours */
+
+	pthread_mutex_t lock; /* guards all below, but for what says atomic */
+	dpi_chunks chunks;
+	dpi_ids ids;
+	uint64_t waiting_bytes; /* not collected yet */
+	bool armed;             /* a commit comes within the linger period */
+	bool hurried;           /* it comes now */
+	bool leading;           /* a flush is committing on its own thread */
+	uint32_t left;          /* atomic: collect left an incomplete record */
+	uint64_t held_events;   /* against limit_events */
+	uint64_t held_bytes;    /* against limit_bytes */
+	uint64_t accepted;
+	uint64_t succeeded;
+	uint64_t failed;
+	uint64_t refused;
+	uint64_t wakeups;
+	dp_error *failure;   /* the first since the last flush, or NULL */
+	dp_error *fatal;     /* why no event is accepted any more, or NULL */
+	uint32_t news;       /* atomic: moves when events complete */
+	uint32_t news_waits; /* threads that sleep on news */
+	uint32_t room;       /* atomic: moves when room is made */
+	uint32_t room_waits; /* threads that sleep on room */
+	uint64_t refs;       /* 1, and one for each report not yet taken */
+
+	dpi_task report_task;    /* the runtime's */
+	dpi_pub_chunk *finished; /* completed, to be reported; oldest first */
+	dpi_pub_chunk *finished_tail;
+};
+
+/* feed.c: the writer's calls. */
+dpi_chunk *dpi_publisher_collect(dpi_feed *feed);
+void dpi_publisher_done(dpi_feed *feed, dpi_chunk *chunk, dp_status status,
+	const dp_error *cause);
+
+/* report.c */
+
+/* Whether the application asked to hear of completions. */
+bool dpi_publisher_reports(const dp_publisher *pub);
+/* Passes a finished chunk on to the application. Takes no lock of ours. */
+void dpi_publisher_report(dp_publisher *pub, dpi_pub_chunk *chunk);
+/* Runs callbacks, on the loop thread: report_task. */
+void dpi_publisher_run_callbacks(void *arg);
+/* A queue of completions was taken to its end. */
+void dpi_publisher_release_report(dpi_completions *report);
+
+/* publisher.c: gives a reference back; the last one frees the memory. */
+void dpi_publisher_unref(dp_publisher *pub);
+
+/* feed.c: gives the chunk back and makes room; holds the lock. */
+void dpi_publisher_make_room(dp_publisher *pub, dpi_pub_chunk *chunk,
+	uint64_t events, uint64_t bytes);
+
+/* publish.c: asks for a commit at_ns and counts it. Without the lock. */
+void dpi_publisher_arm(dp_publisher *pub, dp_time_ns at_ns);
+
+/* flush.c: waits for all that was accepted; returns how much is not done. */
+uint64_t dpi_publisher_wait(dp_publisher *pub, dp_time_ns timeout_ns);
+
+/* flush.c: the deadline of a wait that begins now. */
+dp_time_ns dpi_publisher_deadline(
+	const dp_publisher *pub, dp_time_ns timeout_ns);
+
+#endif /* DPI_PUBLISH_PUBLISHER_H */
