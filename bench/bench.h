@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Comparisons on a machine that is never quiet: all sides run in turn, round
+ * after round, and what counts is the ratio within a round.
+ */
+
+/* One contender: does its work once and returns the cost, in the unit of the
+ * comparison. Ends the program if it cannot. */
+typedef struct bench_side {
+	const char *name;
+	double (*run)(void *arg);
+	void *arg;
+} bench_side;
+
+/*
+ * Runs every side once a round, after one round that does not count, and
+ * prints medians and, for each side after the first, the ratio of the first
+ * to it: median (least to most). goal is text for the reader, such as
+ * "<= 0.25x librdkafka".
+ */
+void bench_compare(const char *what, const char *unit, const char *goal,
+	int rounds, const bench_side *sides, size_t count);
+
+/* Nanoseconds on a clock that never goes back. */
+int64_t bench_now(void);
+
+/* Says what failed and ends the program. */
+void bench_die(const char *what);
+
+/* A new directory below $DP_BENCH_DIR, or /tmp; removed by bench_rmdir(). */
+void bench_mkdir(char *path, size_t size);
+void bench_rmdir(const char *path);
+
+#endif /* BENCH_H */
