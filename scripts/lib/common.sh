@@ -60,13 +60,13 @@ need_node() {
 	if ! command -v npm >/dev/null; then
 		return
 	fi
+	mkdir -p "$work/node"
+	cp scripts/node/ids.js scripts/node/package.json "$work/node/" || return
 	if cmp -s scripts/node/package.json "$work/node/made-from.json"; then
 		return
 	fi
-	mkdir -p "$work/node"
-	cp scripts/node/package.json "$work/node/" &&
-		npm install --silent --no-audit --no-fund --no-package-lock \
-			--prefix "$work/node" &&
+	npm install --silent --no-audit --no-fund --no-package-lock \
+		--prefix "$work/node" &&
 		cp scripts/node/package.json "$work/node/made-from.json"
 }
 

@@ -4,12 +4,17 @@
 Looks for every event that the services wrote down, by its id, in all that a
 demo left in DIR: the lake, the structured files, the warehouse, and the dead
 letters of both (as the program DEAD_LETTERS lists them). Prints one line of
-JSON; what is wrong goes to stderr, and makes the exit code 1."""
+JSON; what is wrong goes to stderr, and makes the exit code 1.
+
+With DP_NODE in the environment, a folder that has avsc, that reads the files a
+second time."""
 
 import collections
 import json
 import multiprocessing
+import os
 import pathlib
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -39,6 +44,30 @@ def ids_of_files(pool, folder, field):
     for ids in pool.imap_unordered(ids_of_file, [(p, field) for p in paths]):
         counts.update(ids)
     return counts
+
+
+def ids_by_avsc(node, folder, field):
+    paths = sorted(folder.rglob("*.avro"))
+    listed = subprocess.run(
+        ["node", f"{node}/ids.js", field, *paths],
+        check=True, capture_output=True, text=True)
+    return collections.Counter(listed.stdout.split())
+
+
+def differs_by_avsc(top, lake, structured):
+    """Whether JavaScript finds other events in the files than Python."""
+    node = os.environ.get("DP_NODE")
+    if node is None:
+        return False
+    if not shutil.which("node") or not os.path.isdir(f"{node}/node_modules"):
+        print("SKIP: reading Avro files with avsc: npm is not installed",
+              file=sys.stderr)
+        return False
+    same = (ids_by_avsc(node, top / "lake", "id") == lake
+            and ids_by_avsc(node, top / "structured", "_id") == structured)
+    if not same:
+        print("avsc reads other events than fastavro", file=sys.stderr)
+    return not same
 
 
 def ids_of_warehouse(path):
@@ -120,7 +149,8 @@ def main():
         "seconds": float(seconds),
     }
     print(json.dumps(counts))
-    return lost != 0 or duplicates != 0 or not events
+    return (lost != 0 or duplicates != 0 or not events
+            or differs_by_avsc(top, lake, structured))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ dp_status dpi_adopt_out(void *ret, const void *from, size_t size, size_t least,
 	size_t theirs = ret != NULL ? size_of(ret) : 0;
 	size_t known = theirs < size ? theirs : size;
 
-	if (!is_plausible(theirs, least)) {
+	if (ret == NULL || !is_plausible(theirs, least)) {
 		return dpi_error_set(err, DP_EINVAL,
 			"%s: NULL, or struct_size is not set", name);
 	}
