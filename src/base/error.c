@@ -193,3 +193,11 @@ void dp_error_free(dp_error *err)
 		free(err);
 	}
 }
+
+void dpi_error_clear(dp_error **err)
+{
+	if (err != NULL) {
+		dp_error_free(*err);
+		*err = NULL;
+	}
+}

@@ -31,6 +31,9 @@ DP_PRINTF(3, 4)
 dp_status dpi_error_prefix(
 	dp_error **err, dp_status code, const char *fmt, ...);
 
+/* Forgets *err: a failure that its caller expected and dealt with. */
+void dpi_error_clear(dp_error **err);
+
 /* A copy for another owner; NULL for NULL. Never fails, as above. */
 dp_error *dpi_error_dup(const dp_error *err);
 
