@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <datapipe/registry.h>
+
+#include <string.h>
+
+#include "base/adopt.h"
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/thread.h"
+#include "io/runtime.h"
+#include "schema/registry_add.h"
+#include "schema/registry_cache.h"
+#include "schema/registry_store.h"
+#include "schema/schema.h"
+
+#define SCHEME "file:"
+#define REFRESH_DEFAULT_NS 1000000000
+
+struct dp_registry {
+	dp_runtime *rt;
+	const dp_allocator *alloc;
+	dp_time_ns refresh_ns;
+
+	pthread_mutex_t lock; /* guards all below */
+	dpi_registry_store store;
+	dpi_registry_index index;
+	dpi_registry_cache cache;
+	dp_time_ns refreshed; /* on the monotonic clock */
+};
+
+static dp_time_ns now_of(const dp_registry *reg)
+{
+	const dpi_os *os = dpi_runtime_os(reg->rt);
+
+	return os->monotonic(os->self);
+}
+
+static dp_status refresh(dp_registry *reg, dp_error **err)
+{
+	dp_status st =
+		dpi_registry_store_refresh(&reg->store, &reg->index, err);
+
+	if (st == DP_OK) {
+		reg->refreshed = now_of(reg);
+	}
+	return st;
+}
+
+static dp_status open_store(
+	dp_registry *reg, const char *directory, dp_error **err)
+{
+	dp_status st = dpi_registry_store_open(&reg->store,
+		dpi_runtime_os(reg->rt), reg->alloc, directory, err);
+
+	if (st != DP_OK) {
+		return st;
+	}
+	dpi_registry_index_init(&reg->index, reg->alloc);
+	dpi_registry_cache_init(&reg->cache, reg->alloc);
+	st = refresh(reg, err);
+	if (st == DP_OK && pthread_mutex_init(&reg->lock, NULL) != 0) {
+		st = dpi_error_set(err, DP_ENOMEM, "no memory for a lock");
+	}
+	if (st != DP_OK) {
+		dpi_registry_index_fini(&reg->index);
+		dpi_registry_store_close(&reg->store);
+	}
+	return st;
+}
+
+dp_status dp_registry_open(dp_registry **ret_reg, dp_runtime *rt,
+	const char *address, const dp_registry_options *opts, dp_error **err)
+{
+	dp_registry_options options;
+	dp_registry *reg;
+	dp_status st;
+
+	if (ret_reg == NULL || rt == NULL || address == NULL ||
+		strncmp(address, SCHEME, strlen(SCHEME)) != 0 ||
+		address[strlen(SCHEME)] == '\0') {
+		return dpi_error_set(err, DP_EINVAL,
+			"a registry's address is \"file:DIRECTORY\"");
+	}
+	st = dpi_adopt(&options, sizeof(options), opts,
+		DPI_SIZE_UP_TO(dp_registry_options, refresh_ns),
+		"registry options", "DP_REGISTRY_OPTIONS_INIT", err);
+	if (st == DP_OK) {
+		st = dpi_runtime_check(rt, err);
+	}
+	if (st != DP_OK) {
+		return st;
+	}
+	if (options.refresh_ns < 0) {
+		return dpi_error_set(
+			err, DP_EINVAL, "refresh_ns is less than 0");
+	}
+	reg = dpi_zalloc(dpi_runtime_alloc(rt), 1, sizeof(*reg));
+	if (reg == NULL) {
+		return dpi_error_set(
+			err, DP_ENOMEM, "no memory for a registry");
+	}
+	reg->rt = rt;
+	reg->alloc = dpi_runtime_alloc(rt);
+	reg->refresh_ns = options.refresh_ns > 0 ? options.refresh_ns
+						 : REFRESH_DEFAULT_NS;
+	st = open_store(reg, address + strlen(SCHEME), err);
+	if (st != DP_OK) {
+		dpi_free(reg->alloc, reg, 1, sizeof(*reg));
+		return st;
+	}
+	*ret_reg = reg;
+	return DP_OK;
+}
+
+void dp_registry_close(dp_registry *reg)
+{
+	if (reg == NULL) {
+		return;
+	}
+	dpi_registry_cache_fini(&reg->cache);
+	dpi_registry_index_fini(&reg->index);
+	dpi_registry_store_close(&reg->store);
+	(void)pthread_mutex_destroy(&reg->lock);
+	dpi_free(reg->alloc, reg, 1, sizeof(*reg));
+}
+
+static dp_status read_schema(dp_registry *reg, const dpi_registry_type *type,
+	uint32_t version, dp_schema **ret, dp_error **err)
+{
+	const dpi_registry_version *known = &type->versions[version - 1];
+	dpi_buf set;
+	dp_status st;
+
+	dpi_buf_init(&set, reg->alloc, DPI_SET_MAX_BYTES);
+	st = dpi_registry_store_read(&reg->store, known, &set, err);
+	if (st == DP_OK) {
+		st = dpi_schema_load(ret, reg->alloc,
+			dpi_bytes(set.data, set.size), type->name, version,
+			known->fingerprint, err);
+		if (st != DP_OK && st != DP_ENOMEM) {
+			st = dpi_error_prefix(err, st, "%s/schemas/%s.pb",
+				reg->store.directory, known->fingerprint);
+		}
+	}
+	dpi_buf_fini(&set);
+	return st;
+}
+
+/* Takes a reference for the caller. */
+static dp_status take_schema(dp_registry *reg, const dpi_registry_type *type,
+	uint32_t version, dp_schema **ret_schema, dp_error **err)
+{
+	dp_schema *schema = dpi_registry_cache_find(
+		&reg->cache, type->versions[version - 1].fingerprint);
+	dp_status st;
+
+	if (schema != NULL) {
+		*ret_schema = dp_schema_ref(schema);
+		return DP_OK;
+	}
+	st = read_schema(reg, type, version, &schema, err);
+	if (st != DP_OK) {
+		return st;
+	}
+	if (dpi_registry_cache_add(&reg->cache, schema) != DP_OK) {
+		dp_schema_unref(schema);
+		return dpi_error_set(err, DP_ENOMEM, "no memory for a schema");
+	}
+	*ret_schema = schema;
+	return DP_OK;
+}
+
+/* With fingerprint NULL the version decides. */
+static dp_status look_up(dp_registry *reg, const char *name, uint32_t version,
+	const char *fingerprint, dp_schema **ret_schema, dp_error **err)
+{
+	const dpi_registry_type *type;
+
+	if (now_of(reg) - reg->refreshed >= reg->refresh_ns) {
+		dp_status st = refresh(reg, err);
+
+		if (st != DP_OK) {
+			return st;
+		}
+	}
+	type = dpi_registry_index_find(&reg->index, name);
+	if (type == NULL) {
+		return dpi_error_set(err, DP_ENOTFOUND,
+			"no schema of type %s is registered", name);
+	}
+	if (fingerprint != NULL) {
+		version = dpi_registry_type_find(type, fingerprint);
+	} else if (version == 0) {
+		version = type->version_count;
+	}
+	if (version == 0 || version > type->version_count) {
+		return dpi_error_set(err, DP_ENOTFOUND,
+			"type %s has %u versions, but not the one asked for",
+			name, (unsigned)type->version_count);
+	}
+	return take_schema(reg, type, version, ret_schema, err);
+}
+
+static dp_status check_and_look_up(dp_registry *reg, const char *type,
+	uint32_t version, const char *fingerprint, dp_schema **ret_schema,
+	dp_error **err)
+{
+	dp_status st;
+
+	if (reg == NULL || type == NULL || ret_schema == NULL) {
+		return dpi_error_set(err, DP_EINVAL,
+			"a look-up needs a registry, a type and a place for "
+			"the schema");
+	}
+	st = dpi_runtime_check(reg->rt, err);
+	if (st != DP_OK) {
+		return st;
+	}
+	dpi_lock(&reg->lock);
+	st = look_up(reg, type, version, fingerprint, ret_schema, err);
+	dpi_unlock(&reg->lock);
+	return st;
+}
+
+dp_status dp_registry_get(dp_registry *reg, dp_schema **ret_schema,
+	const char *type, uint32_t version, dp_error **err)
+{
+	return check_and_look_up(reg, type, version, NULL, ret_schema, err);
+}
+
+dp_status dp_registry_find(dp_registry *reg, dp_schema **ret_schema,
+	const char *type, const char *fingerprint, dp_error **err)
+{
+	if (fingerprint == NULL) {
+		return dpi_error_set(err, DP_EINVAL, "fingerprint is NULL");
+	}
+	return check_and_look_up(reg, type, 0, fingerprint, ret_schema, err);
+}
+
+static dp_status add_locked(
+	dp_registry *reg, dpi_registry_new *set, dp_error **err)
+{
+	dp_status st = dpi_registry_store_lock(&reg->store, err);
+
+	if (st != DP_OK) {
+		return st;
+	}
+	st = refresh(reg, err);
+	if (st == DP_OK) {
+		st = dpi_registry_new_write(set, &reg->store, &reg->index, err);
+	}
+	if (st == DP_OK) {
+		st = refresh(reg, err);
+	}
+	dpi_registry_store_unlock(&reg->store);
+	return st;
+}
+
+dp_status dp_registry_add(dp_registry *reg, const void *data, size_t size,
+	const dp_registry_add_options *opts, dp_error **err)
+{
+	dp_registry_add_options options;
+	dpi_registry_new set;
+	dp_status st;
+
+	if (reg == NULL || (data == NULL && size > 0)) {
+		return dpi_error_set(err, DP_EINVAL,
+			"an add needs a registry and a descriptor set");
+	}
+	st = dpi_adopt(&options, sizeof(options), opts,
+		DPI_SIZE_UP_TO(dp_registry_add_options, type_count),
+		"options of an add", "DP_REGISTRY_ADD_OPTIONS_INIT", err);
+	if (st == DP_OK) {
+		st = dpi_runtime_check(reg->rt, err);
+	}
+	if (st == DP_OK) {
+		st = dpi_registry_new_init(&set, reg->alloc,
+			dpi_bytes(data, size), options.types,
+			options.type_count, err);
+	}
+	if (st != DP_OK) {
+		return st;
+	}
+	dpi_lock(&reg->lock);
+	st = add_locked(reg, &set, err);
+	dpi_unlock(&reg->lock);
+	dpi_registry_new_fini(&set);
+	return st;
+}

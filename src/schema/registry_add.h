@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DPI_SCHEMA_REGISTRY_ADD_H
+#define DPI_SCHEMA_REGISTRY_ADD_H
+
+#include "schema/registry_store.h"
+
+/* A set on its way into a registry: checked first, without a lock. */
+
+typedef struct dpi_registry_new {
+	const dp_allocator *alloc;
+	dpi_raw_set set;
+	dpi_raw_message **roots; /* what is to be added */
+	size_t root_count;
+} dpi_registry_new;
+
+/*
+ * Checks the set as a whole and picks types of it: those named, or with NULL
+ * all at the top of its files. Borrows bytes until fini.
+ *
+ * Errors: as dp_registry_add().
+ */
+DP_NODISCARD dp_status dpi_registry_new_init(dpi_registry_new *ret,
+	const dp_allocator *alloc, dp_bytes bytes, const char *const *types,
+	size_t type_count, dp_error **err);
+void dpi_registry_new_fini(dpi_registry_new *added);
+
+/*
+ * Adds, in a locked store, the versions that index does not have; nothing is
+ * written if it has them all. All of them are there on DP_OK.
+ */
+DP_NODISCARD dp_status dpi_registry_new_write(dpi_registry_new *added,
+	dpi_registry_store *store, const dpi_registry_index *index,
+	dp_error **err);
+
+#endif /* DPI_SCHEMA_REGISTRY_ADD_H */
