@@ -14,7 +14,8 @@
  * place to keep the cursor. Leases, acks, redelivery and order are the
  * engine's business and the same for every hub with positions.
  *
- * One engine calls a backend and its readers from one thread at a time.
+ * One engine calls a backend and its readers from one thread at a time, but
+ * for wait, which may run beside all other calls but close.
  */
 
 /* How far a subscription is in one partition; kept with the partition. */
@@ -33,7 +34,12 @@ typedef struct dpi_cursor {
 typedef struct dpi_reader {
 	const struct dpi_reader_ops *ops;
 	dpi_partition_name name;
-	dpi_cursor cursor;       /* as found when it was claimed */
+	dpi_cursor cursor; /* as found when it was claimed */
+	/*
+	 * Set by claim: another process has less than its share. The engine
+	 * reads nothing more and releases it once nothing is handed over.
+	 */
+	bool is_wanted;
 	struct dpi_reader *next; /* the engine's */
 } dpi_reader;
 
@@ -50,11 +56,16 @@ typedef struct dpi_reader_ops {
 	dp_status (*read)(dpi_reader *reader, dp_offset from, size_t max_events,
 		size_t max_bytes, dp_batch **ret_batch, dp_offset *ret_next,
 		dp_error **err);
-	/* First offset that is not readable yet. */
-	dp_offset (*end)(dpi_reader *reader);
-	/* Append time of the record at `at`, or of the first after it; 0 if
+	/*
+	 * How many events there are at or after from: exactly, unless they are
+	 * so many that counting them would take long.
+	 */
+	dp_status (*backlog)(dpi_reader *reader, dp_offset from,
+		uint64_t *ret_events, dp_error **err);
+	/* Append time of the event at `at`, or of the first after it; 0 if
 	 * there is none. */
-	dp_time_ns (*time_at)(dpi_reader *reader, dp_offset at);
+	dp_status (*time_at)(dpi_reader *reader, dp_offset at, dp_time_ns *ret,
+		dp_error **err);
 	/*
 	 * Keeps the cursor. durable: synced on return. Else it survives the
 	 * process alone.
@@ -87,12 +98,12 @@ typedef struct dpi_backend_ops {
 	 */
 	uint32_t (*news)(dpi_backend *backend);
 	/*
-	 * Waits until news is not `seen`, an interrupt comes, or the monotonic
-	 * clock is at deadline_ns. Does not poll.
+	 * Waits until news is not `seen` or the monotonic clock is at
+	 * deadline_ns; may return early. Does not poll.
 	 */
 	void (*wait)(
 		dpi_backend *backend, uint32_t seen, dp_time_ns deadline_ns);
-	/* Ends a wait now, from any thread. */
+	/* Changes news, and so ends a wait now, from any thread. */
 	void (*interrupt)(dpi_backend *backend);
 	/* All readers were released. */
 	void (*close)(dpi_backend *backend);
