@@ -12,6 +12,7 @@
 #include "hub/log/layout.h"
 #include "hub/log/locks.h"
 #include "hub/log/news.h"
+#include "hub/log/prepare.h"
 #include "hub/log/segment.h"
 #include "hub/log/state.h"
 
@@ -69,6 +70,7 @@ typedef struct dpi_log_hub {
 	dpi_locks locks;
 	dpi_log_news *news;
 	dpi_log_counters counters;
+	dpi_log_prepare prepare;
 
 	pthread_mutex_t lock; /* guards what follows */
 	/* Only grows, at the front; what is in it may be read unlocked. */

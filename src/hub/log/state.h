@@ -19,8 +19,9 @@
  * acquire: all segments below that base are complete on disk.
  */
 typedef struct dpi_log_state {
-	uint64_t magic;
-	uint64_t key; /* of log, topic and partition: not a foreign page */
+	_Atomic uint64_t magic; /* 0: nobody has filled it in */
+	_Atomic uint64_t
+		key; /* of log, topic and partition: not a foreign page */
 	/* A former owner that finds a greater one here has lost its right. */
 	_Atomic uint64_t epoch;
 	_Atomic uint64_t base;    /* of the segment that is being written */
@@ -30,13 +31,20 @@ typedef struct dpi_log_state {
 } dpi_log_state;
 
 /*
- * Maps the page, and makes it anew if it is missing or not ours. Any process;
- * it does not need the partition's lock. The mapping needs no descriptor.
+ * Maps the page, and makes an empty one if it is missing. Any process; it does
+ * not need the partition's lock. The mapping needs no descriptor.
  *
  * Errors: DP_EIO, DP_ENOSPC, DP_EDENIED
  */
 DP_NODISCARD dp_status dpi_log_state_map(dpi_log_state **ret, const dpi_os *os,
-	const char *directory, const dpi_segment_owner *owner, dp_error **err);
+	const char *directory, const dpi_partition_name *name, dp_error **err);
 void dpi_log_state_unmap(dpi_log_state *state, const dpi_os *os);
+
+/* Whether somebody has filled it in for this partition. */
+bool dpi_log_state_is_of(
+	const dpi_log_state *state, const dpi_segment_owner *owner);
+
+/* Fills in an empty or foreign one. Only with the partition's lock. */
+void dpi_log_state_reset(dpi_log_state *state, const dpi_segment_owner *owner);
 
 #endif /* DPI_HUB_LOG_STATE_H */

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/log/committer.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/thread.h"
+
+/* A full disk is looked at again after this. */
+#define FULL_RETRY_NS (100 * DP_MILLISECOND)
+
+struct dpi_log_committer {
+	dpi_log_hub *hub;
+	int alarm;
+	pthread_t thread;
+	pthread_mutex_t lock;    /* guards what follows, and due of writers */
+	dpi_log_writer *writers; /* that are due at some time */
+	dp_time_ns set_to;       /* the alarm; DP_FOREVER: not set */
+	bool must_stop;
+};
+
+/* With the lock. */
+static void set_alarm(dpi_log_committer *committer, dp_time_ns at_ns)
+{
+	const dpi_os *os = committer->hub->os;
+
+	if (at_ns < committer->set_to) {
+		committer->set_to = at_ns;
+		(void)os->alarm_set(os->self, committer->alarm, at_ns);
+	}
+}
+
+void dpi_log_committer_arm(
+	dpi_log_committer *committer, dpi_log_writer *w, dp_time_ns at_ns)
+{
+	dpi_lock(&committer->lock);
+	if (w->due == DP_FOREVER) {
+		w->next = committer->writers;
+		committer->writers = w;
+	}
+	if (at_ns < w->due) {
+		w->due = at_ns;
+		set_alarm(committer, at_ns);
+	}
+	dpi_unlock(&committer->lock);
+}
+
+/*
+ * A writer that is due, taken off the list, or NULL; with the alarm set for
+ * those that are due later.
+ */
+static dpi_log_writer *take_due(dpi_log_committer *committer, dp_time_ns now)
+{
+	dpi_log_writer **link = &committer->writers;
+	dpi_log_writer *found = NULL;
+
+	dpi_lock(&committer->lock);
+	while (*link != NULL) {
+		dpi_log_writer *w = *link;
+
+		if (found == NULL && w->due <= now) {
+			found = w;
+			w->due = DP_FOREVER;
+			*link = w->next;
+			continue;
+		}
+		set_alarm(committer, w->due);
+		link = &w->next;
+	}
+	dpi_unlock(&committer->lock);
+	return found;
+}
+
+static void commit_due(dpi_log_committer *committer)
+{
+	const dpi_os *os = committer->hub->os;
+	dp_time_ns now = os->monotonic(os->self);
+	dpi_log_writer *w;
+
+	while ((w = take_due(committer, now)) != NULL) {
+		if (!dpi_log_writer_try(w)) {
+			dpi_log_committer_arm(committer, w,
+				os->monotonic(os->self) + FULL_RETRY_NS);
+		}
+	}
+}
+
+/* Sleeps until the alarm; false: to stop. */
+static bool sleep_until_due(dpi_log_committer *committer)
+{
+	const dpi_os *os = committer->hub->os;
+	bool must_stop;
+
+	(void)os->alarm_wait(os->self, committer->alarm);
+	dpi_lock(&committer->lock);
+	must_stop = committer->must_stop;
+	committer->set_to = DP_FOREVER;
+	dpi_unlock(&committer->lock);
+	return !must_stop;
+}
+
+static void *run(void *arg)
+{
+	dpi_log_committer *committer = arg;
+
+	while (sleep_until_due(committer)) {
+		commit_due(committer);
+	}
+	return NULL;
+}
+
+dp_status dpi_log_committer_new(
+	dpi_log_committer **ret, dpi_log_hub *hub, dp_error **err)
+{
+	const dpi_os *os = hub->os;
+	dpi_log_committer *committer;
+	dp_status st;
+
+	committer = dpi_zalloc(hub->alloc, 1, sizeof(*committer));
+	if (committer == NULL) {
+		return dpi_error_set(err, DP_ENOMEM, "no memory for a thread");
+	}
+	committer->hub = hub;
+	committer->set_to = DP_FOREVER;
+	(void)pthread_mutex_init(&committer->lock, NULL);
+	committer->alarm = os->alarm_open(os->self);
+	if (committer->alarm < 0) {
+		st = dpi_error_sys(
+			err, -committer->alarm, "no alarm can be made");
+		goto err_after_alloc;
+	}
+	st = dpi_thread_start(
+		&committer->thread, "dp-commit", run, committer, err);
+	if (st != DP_OK) {
+		goto err_after_alarm;
+	}
+	*ret = committer;
+	return DP_OK;
+
+err_after_alarm:
+	(void)os->alarm_close(os->self, committer->alarm);
+err_after_alloc:
+	(void)pthread_mutex_destroy(&committer->lock);
+	dpi_free(hub->alloc, committer, 1, sizeof(*committer));
+	return st;
+}
+
+void dpi_log_committer_stop(dpi_log_committer *committer)
+{
+	const dpi_os *os = committer->hub->os;
+
+	dpi_lock(&committer->lock);
+	committer->must_stop = true;
+	(void)os->alarm_set(
+		os->self, committer->alarm, os->monotonic(os->self));
+	dpi_unlock(&committer->lock);
+	dpi_thread_join(committer->thread);
+}
+
+void dpi_log_committer_free(dpi_log_committer *committer)
+{
+	const dpi_os *os = committer->hub->os;
+
+	(void)os->alarm_close(os->self, committer->alarm);
+	(void)pthread_mutex_destroy(&committer->lock);
+	dpi_free(committer->hub->alloc, committer, 1, sizeof(*committer));
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DPI_HUB_LOG_COMMITTER_H
+#define DPI_HUB_LOG_COMMITTER_H
+
+#include <datapipe/status.h>
+#include <datapipe/time.h>
+
+#include "hub/log/writer.h"
+
+/*
+ * The thread that commits for those who do not wait: it sleeps on one alarm,
+ * set to the first time that any writer is due, and commits the writers that
+ * are. Nothing wakes it when nothing is due.
+ */
+typedef struct dpi_log_committer dpi_log_committer;
+
+/* Errors: DP_ENOMEM, DP_EIO, DP_EAGAIN. */
+DP_NODISCARD dp_status dpi_log_committer_new(
+	dpi_log_committer **ret, dpi_log_hub *hub, dp_error **err);
+/* Ends the thread. Arming does nothing any more. */
+void dpi_log_committer_stop(dpi_log_committer *committer);
+/* After that, or in a child after fork(), which has no such thread. */
+void dpi_log_committer_free(dpi_log_committer *committer);
+
+/* Commits w no later than at_ns (monotonic). Any thread. */
+void dpi_log_committer_arm(
+	dpi_log_committer *committer, dpi_log_writer *w, dp_time_ns at_ns);
+
+#endif /* DPI_HUB_LOG_COMMITTER_H */

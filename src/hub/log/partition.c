@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/log/partition.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "base/thread.h"
+#include "hub/log/recovery.h"
+#include "io/files.h"
+
+/* Names of topics and partitions, while they are listed. */
+#define NAMES_MAX_BYTES (64u << 20)
+/* Listings that a segment may vanish from before it is opened. */
+#define TRIES 3
+
+static dpi_log_partition *find(
+	const dpi_log_hub *hub, const char *topic, uint32_t number)
+{
+	dpi_log_partition *partition = hub->partitions;
+
+	while (partition != NULL &&
+		(partition->name.partition != number ||
+			strcmp(partition->topic, topic) != 0)) {
+		partition = partition->next;
+	}
+	return partition;
+}
+
+static dp_status add(dpi_log_hub *hub, const char *topic, uint32_t number,
+	dpi_log_partition **ret, dp_error **err)
+{
+	dpi_log_partition *partition;
+	dp_status st;
+
+	partition = dpi_zalloc(hub->alloc, 1, sizeof(*partition));
+	if (partition == NULL) {
+		return dpi_error_set(
+			err, DP_ENOMEM, "no memory for topic %s", topic);
+	}
+	memcpy(partition->topic, topic, strlen(topic) + 1);
+	partition->name.topic = partition->topic;
+	partition->name.partition = number;
+	st = dpi_log_state_map(&partition->state, hub->os, hub->directory,
+		&partition->name, err);
+	if (st != DP_OK) {
+		dpi_free(hub->alloc, partition, 1, sizeof(*partition));
+		return st;
+	}
+	partition->next = hub->partitions;
+	hub->partitions = partition;
+	*ret = partition;
+	return DP_OK;
+}
+
+static dp_status list_topic(
+	dpi_log_hub *hub, const char *topic, dpi_arena *arena, dp_error **err)
+{
+	char path[DPI_LOG_PATH_MAX];
+	const char *const *names;
+	dp_status st;
+	size_t count;
+
+	dpi_log_topic_path(path, hub->directory, topic);
+	st = dpi_files_list(hub->os, path, arena, &names, &count, err);
+	for (size_t i = 0; st == DP_OK && i < count; i++) {
+		dpi_log_partition *partition;
+		uint32_t number;
+
+		if (dpi_log_is_partition(names[i], &number) &&
+			find(hub, topic, number) == NULL) {
+			st = add(hub, topic, number, &partition, err);
+		}
+	}
+	return st;
+}
+
+static dp_status list_all(dpi_log_hub *hub, dpi_arena *arena, dp_error **err)
+{
+	char path[DPI_LOG_PATH_MAX];
+	const char *const *names;
+	dp_status st;
+	size_t count;
+
+	dpi_log_path(path, hub->directory, "topics");
+	st = dpi_files_list(hub->os, path, arena, &names, &count, err);
+	for (size_t i = 0; st == DP_OK && i < count; i++) {
+		if (dpi_name_valid(names[i], DPI_LOG_TOPIC_MAX)) {
+			st = list_topic(hub, names[i], arena, err);
+		}
+	}
+	return st;
+}
+
+dp_status dpi_partitions_refresh(dpi_log_hub *hub, dp_error **err)
+{
+	uint32_t layout = atomic_load(&hub->news->layout);
+	dpi_arena arena;
+	dp_status st;
+
+	if (hub->is_listed && hub->layout_seen == layout) {
+		return DP_OK;
+	}
+	dpi_arena_init(&arena, hub->alloc, NAMES_MAX_BYTES);
+	st = list_all(hub, &arena, err);
+	dpi_arena_fini(&arena);
+	if (st == DP_OK) {
+		hub->layout_seen = layout;
+		hub->is_listed = true;
+	}
+	return st;
+}
+
+dp_status dpi_log_refresh(dpi_log_hub *hub, dp_error **err)
+{
+	dp_status st;
+
+	dpi_lock(&hub->lock);
+	st = dpi_partitions_refresh(hub, err);
+	dpi_unlock(&hub->lock);
+	return st;
+}
+
+dpi_segment_owner dpi_log_owner(
+	const dpi_log_hub *hub, const dpi_partition_name *name)
+{
+	dpi_segment_owner owner = {.uuid = hub->uuid, .name = *name};
+
+	return owner;
+}
+
+/* Makes the directory of a partition; others learn of it by the layout. */
+static dp_status make(dpi_log_hub *hub, const dpi_partition_name *name,
+	dpi_log_partition **ret, dp_error **err)
+{
+	char path[DPI_LOG_PATH_MAX];
+	dp_status st;
+
+	dpi_log_partition_path(path, hub->directory, name, NULL);
+	st = dpi_files_mkdir(hub->os, path, err);
+	if (st == DP_OK) {
+		st = add(hub, name->topic, name->partition, ret, err);
+	}
+	if (st == DP_OK) {
+		atomic_fetch_add(&hub->news->layout, 1);
+		dpi_log_news_tell(hub->news, hub->os);
+	}
+	return st;
+}
+
+dp_status dpi_partitions_claim(dpi_log_hub *hub, const char *topic,
+	dpi_log_partition **ret, dp_error **err)
+{
+	dp_status st = dpi_partitions_refresh(hub, err);
+
+	if (st != DP_OK) {
+		return st;
+	}
+	for (uint32_t i = 0; i < hub->opts.partitions_max; i++) {
+		dpi_partition_name name = {topic, i};
+		uint64_t byte = dpi_locks_byte(&name);
+		dpi_log_partition *partition;
+
+		st = dpi_locks_take(&hub->locks, byte, err);
+		if (st == DP_ELOCKED) {
+			continue;
+		}
+		if (st != DP_OK) {
+			return st;
+		}
+		partition = find(hub, topic, i);
+		if (partition == NULL) {
+			st = make(hub, &name, &partition, err);
+		}
+		if (st != DP_OK) {
+			dpi_locks_give(&hub->locks, byte);
+			return st;
+		}
+		*ret = partition;
+		return DP_OK;
+	}
+	return dpi_error_set(err, DP_ELOCKED,
+		"topic %s: each of its %u partitions has a writer; allow more "
+		"with partitions_max",
+		topic, hub->opts.partitions_max);
+}
+
+void dpi_partitions_give(dpi_log_hub *hub, dpi_log_partition *partition)
+{
+	dpi_locks_give(&hub->locks, dpi_locks_byte(&partition->name));
+	dpi_log_news_tell(hub->news, hub->os);
+}
+
+void dpi_partitions_fini(dpi_log_hub *hub)
+{
+	while (hub->partitions != NULL) {
+		dpi_log_partition *partition = hub->partitions;
+
+		hub->partitions = partition->next;
+		dpi_log_state_unmap(partition->state, hub->os);
+		dpi_free(hub->alloc, partition, 1, sizeof(*partition));
+	}
+}
+
+dp_status dpi_log_settle(
+	dpi_log_hub *hub, dpi_log_partition *partition, dp_error **err)
+{
+	uint64_t byte = dpi_locks_byte(&partition->name);
+	dpi_log_found found;
+	dp_status st;
+
+	/* The owner may be this hub: the lock is refused to itself, too. */
+	st = dpi_locks_take(&hub->locks, byte, err);
+	if (st == DP_ELOCKED) {
+		return DP_OK;
+	}
+	if (st == DP_OK) {
+		st = dpi_log_recover(hub, partition, NULL, &found, err);
+		dpi_partitions_give(hub, partition);
+	}
+	return st;
+}
+
+/* Makes what another process has written durable on its behalf. */
+static dp_status sync_last(dpi_log_hub *hub, const dpi_log_partition *partition,
+	uint64_t base, dp_error **err)
+{
+	dpi_segment_owner owner = dpi_log_owner(hub, &partition->name);
+	const dpi_os *os = hub->os;
+	dpi_segment segment;
+	dp_status st;
+	int rc;
+
+	st = dpi_segment_open(
+		&segment, os, hub->directory, &owner, base, true, err);
+	if (st != DP_OK) {
+		return st;
+	}
+	rc = os->fdatasync(os->self, segment.fd);
+	dpi_segment_close(&segment, os);
+	return rc == 0 ? DP_OK
+		       : dpi_error_sys(err, -rc,
+				 "topic %s, partition %u cannot be synced",
+				 partition->topic, partition->name.partition);
+}
+
+static dp_status learn(dpi_log_hub *hub, dpi_log_partition *partition,
+	dpi_sources *sources, dp_error **err)
+{
+	uint64_t end = atomic_load(&partition->state->written);
+	dpi_segment_list list;
+	dp_status st;
+
+	st = dpi_segment_list_init(&list, hub->alloc, hub->os, hub->directory,
+		&partition->name, err);
+	if (st != DP_OK || list.count == 0) {
+		return st;
+	}
+	st = dpi_log_learn_sources(hub, partition, &list, end, sources, err);
+	if (st == DP_OK) {
+		st = sync_last(hub, partition, list.bases[list.count - 1], err);
+	}
+	dpi_segment_list_fini(&list, hub->alloc);
+	return st;
+}
+
+dp_status dpi_partition_source_next(dpi_log_hub *hub,
+	dpi_log_partition *partition, uint64_t key, uint64_t *ret_next,
+	dp_error **err)
+{
+	dpi_sources sources;
+	dp_status st;
+
+	st = dpi_log_settle(hub, partition, err);
+	if (st != DP_OK) {
+		return st;
+	}
+	dpi_sources_init(&sources, hub->alloc);
+	st = learn(hub, partition, &sources, NULL);
+	for (int i = 1; st == DP_ENOTFOUND && i < TRIES; i++) {
+		st = learn(hub, partition, &sources, NULL);
+	}
+	if (st == DP_OK) {
+		*ret_next = dpi_sources_next(&sources, key);
+	} else {
+		(void)dpi_error_set(err, st,
+			"topic %s, partition %u: source places cannot be read",
+			partition->topic, partition->name.partition);
+	}
+	dpi_sources_fini(&sources);
+	return st;
+}
+
+typedef struct dpi_size_sum {
+	const dpi_os *os;
+	const char *directory;
+	uint64_t bytes;
+} dpi_size_sum;
+
+/* Files that vanish while they are counted count as nothing. */
+static bool add_size(void *user, const char *entry)
+{
+	dpi_size_sum *sum = user;
+	const dpi_os *os = sum->os;
+	char path[DPI_LOG_PATH_MAX];
+	uint64_t base;
+	int64_t size;
+	int fd;
+
+	if (!dpi_log_is_segment(entry, &base) && strcmp(entry, "spare") != 0) {
+		return true;
+	}
+	dpi_log_path(path, sum->directory, entry);
+	fd = os->open(os->self, path, DPI_OPEN_READ);
+	if (fd >= 0) {
+		size = os->size(os->self, fd);
+		sum->bytes += size > 0 ? (uint64_t)size : 0;
+		(void)os->close(os->self, fd);
+	}
+	return true;
+}
+
+static bool is_first_of_topic(
+	const dpi_log_hub *hub, const dpi_log_partition *partition)
+{
+	const dpi_log_partition *other = hub->partitions;
+
+	while (strcmp(other->topic, partition->topic) != 0) {
+		other = other->next;
+	}
+	return other == partition;
+}
+
+dp_status dpi_partitions_count(
+	dpi_log_hub *hub, dp_hub_stats *ret, dp_error **err)
+{
+	const dpi_log_partition *partition = hub->partitions;
+	char path[DPI_LOG_PATH_MAX];
+	dpi_size_sum sum = {hub->os, path, 0};
+
+	ret->topics = 0;
+	for (; partition != NULL; partition = partition->next) {
+		int rc;
+
+		dpi_log_partition_path(
+			path, hub->directory, &partition->name, NULL);
+		rc = hub->os->list(hub->os->self, path, add_size, &sum);
+		if (rc < 0) {
+			return dpi_error_sys(
+				err, -rc, "%s cannot be listed", path);
+		}
+		ret->topics += is_first_of_topic(hub, partition);
+	}
+	ret->disk_bytes = sum.bytes;
+	return DP_OK;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DPI_HUB_LOG_PARTITION_H
+#define DPI_HUB_LOG_PARTITION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hub/log/log_hub.h"
+
+/* Partitions of a log: found, made, claimed. */
+
+/* As dpi_log_refresh(), with hub->lock held. */
+DP_NODISCARD dp_status dpi_partitions_refresh(dpi_log_hub *hub, dp_error **err);
+
+/*
+ * Takes a partition of topic that no process writes, the lowest, and makes one
+ * if there is none. Its lock is held until dpi_partitions_give(). The caller
+ * holds hub->lock.
+ *
+ * Errors: DP_ELOCKED  all that the hub allows have a writer
+ *         DP_EIO, DP_ENOSPC, DP_ENOMEM
+ */
+DP_NODISCARD dp_status dpi_partitions_claim(dpi_log_hub *hub, const char *topic,
+	dpi_log_partition **ret, dp_error **err);
+void dpi_partitions_give(dpi_log_hub *hub, dpi_log_partition *partition);
+
+/* Unmaps and frees all. */
+void dpi_partitions_fini(dpi_log_hub *hub);
+
+/*
+ * As dpi_hub_ops.source_next, for the partitions that this hub does not write.
+ * What it finds was synced, by whoever wrote it or here: a job that goes on
+ * behind it must not lose it.
+ */
+DP_NODISCARD dp_status dpi_partition_source_next(dpi_log_hub *hub,
+	dpi_log_partition *partition, uint64_t key, uint64_t *ret_next,
+	dp_error **err);
+
+/* How many topics there are, and the bytes of all their segments. */
+DP_NODISCARD dp_status dpi_partitions_count(
+	dpi_log_hub *hub, dp_hub_stats *ret, dp_error **err);
+
+/*
+ * In drop.c: removes the oldest segment, to make room, unless it is the only
+ * one. Counts its events as dropped. Returns whether there is one less.
+ */
+bool dpi_partition_drop_oldest(dpi_log_hub *hub, dpi_log_partition *partition);
+
+#endif /* DPI_HUB_LOG_PARTITION_H */

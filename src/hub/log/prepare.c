@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/log/prepare.h"
+
+#include "base/thread.h"
+#include "hub/log/roll.h"
+
+void dpi_log_prepare_init(dpi_log_prepare *prepare, const dpi_os *os)
+{
+	*prepare = (dpi_log_prepare){.os = os};
+	(void)pthread_mutex_init(&prepare->lock, NULL);
+}
+
+static void call(dpi_log_prepare *prepare)
+{
+	(void)__atomic_add_fetch(&prepare->calls, 1, __ATOMIC_SEQ_CST);
+	prepare->os->wake(prepare->os->self, &prepare->calls, 1);
+}
+
+/* The next tail, or NULL to stop; waits for either. */
+static dpi_log_tail *next_tail(dpi_log_prepare *prepare)
+{
+	dpi_log_tail *tail;
+
+	dpi_lock(&prepare->lock);
+	while (prepare->queue == NULL && !prepare->must_stop) {
+		uint32_t seen =
+			__atomic_load_n(&prepare->calls, __ATOMIC_SEQ_CST);
+
+		dpi_unlock(&prepare->lock);
+		(void)prepare->os->wait(
+			prepare->os->self, &prepare->calls, seen, DP_FOREVER);
+		dpi_lock(&prepare->lock);
+	}
+	tail = prepare->must_stop ? NULL : prepare->queue;
+	if (tail != NULL) {
+		prepare->queue = tail->prepare_next;
+		tail->is_queued = false;
+	}
+	dpi_unlock(&prepare->lock);
+	return tail;
+}
+
+static void *run(void *arg)
+{
+	dpi_log_prepare *prepare = arg;
+	dpi_log_tail *tail;
+
+	while ((tail = next_tail(prepare)) != NULL) {
+		dpi_tail_prepare(tail);
+	}
+	return NULL;
+}
+
+void dpi_log_prepare_ask(dpi_log_prepare *prepare, dpi_log_tail *tail)
+{
+	dpi_lock(&prepare->lock);
+	if (!prepare->is_started) {
+		prepare->is_started =
+			dpi_thread_start(&prepare->thread, "dp-prepare", run,
+				prepare, NULL) == DP_OK;
+	}
+	if (prepare->is_started && !tail->is_queued) {
+		tail->is_queued = true;
+		tail->prepare_next = prepare->queue;
+		prepare->queue = tail;
+		call(prepare);
+	}
+	dpi_unlock(&prepare->lock);
+}
+
+void dpi_log_prepare_fini(dpi_log_prepare *prepare)
+{
+	bool is_started;
+
+	dpi_lock(&prepare->lock);
+	prepare->must_stop = true;
+	is_started = prepare->is_started;
+	call(prepare);
+	dpi_unlock(&prepare->lock);
+	if (is_started) {
+		dpi_thread_join(prepare->thread);
+	}
+	(void)pthread_mutex_destroy(&prepare->lock);
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/log/roll.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/thread.h"
+#include "io/files.h"
+
+#define ZERO_BYTES (16u << 10)
+/* Zeros that are written between two syncs, so that a sync of records that
+ * comes between has little of them to wait for. */
+#define STEP_BYTES (1u << 20)
+
+/* Writes zeros over [from, to) of a file. */
+static int write_zeros(const dpi_os *os, int fd, uint64_t from, uint64_t to)
+{
+	static const uint8_t zeros[ZERO_BYTES];
+	struct iovec pieces[STEP_BYTES / ZERO_BYTES];
+
+	while (from < to) {
+		int count = 0;
+		uint64_t at = from;
+		int64_t n;
+
+		while (at < to && count < (int)(STEP_BYTES / ZERO_BYTES)) {
+			size_t size = to - at < ZERO_BYTES ? (size_t)(to - at)
+							   : ZERO_BYTES;
+
+			pieces[count].iov_base = (void *)(uintptr_t)zeros;
+			pieces[count++].iov_len = size;
+			at += size;
+		}
+		n = os->pwritev(os->self, fd, pieces, count, from);
+		if (n <= 0) {
+			return n < 0 ? (int)n : -EIO;
+		}
+		from += (uint64_t)n;
+	}
+	return 0;
+}
+
+static void spare_path(const dpi_log_tail *tail, char *buf)
+{
+	dpi_log_partition_path(
+		buf, tail->hub->directory, &tail->partition->name, "spare");
+}
+
+static dp_status sync_directory(const dpi_log_tail *tail, dp_error **err)
+{
+	char path[DPI_LOG_PATH_MAX];
+
+	dpi_log_partition_path(
+		path, tail->hub->directory, &tail->partition->name, NULL);
+	return dpi_files_sync_dir(tail->hub->os, path, err);
+}
+
+/* Closes and removes what cannot be finished, and what is not ours. */
+static void discard_spare(dpi_log_tail *tail)
+{
+	const dpi_os *os = tail->hub->os;
+	char path[DPI_LOG_PATH_MAX];
+
+	if (tail->spare_fd >= 0) {
+		(void)os->close(os->self, tail->spare_fd);
+		tail->spare_fd = -1;
+	}
+	spare_path(tail, path);
+	(void)os->unlink(os->self, path);
+}
+
+void dpi_tail_drop_spare(dpi_log_tail *tail)
+{
+	dpi_lock(&tail->prepare_lock);
+	discard_spare(tail);
+	dpi_unlock(&tail->prepare_lock);
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Index up to which a new segment is written with zeros at first. */
+static uint64_t first_zeroed(const dpi_log_tail *tail)
+{
+	return smaller(tail->limit, DPI_LOG_FIRST_BYTES - DPI_LOG_PAGE);
+}
+
+/* Extends the spare with zeros up to an index, and makes that durable. */
+static int grow_spare(dpi_log_tail *tail, uint64_t index)
+{
+	const dpi_os *os = tail->hub->os;
+	int rc;
+
+	rc = write_zeros(os, tail->spare_fd, DPI_LOG_PAGE + tail->spare_zeroed,
+		DPI_LOG_PAGE + index);
+	if (rc == 0) {
+		rc = os->fdatasync(os->self, tail->spare_fd);
+	}
+	if (rc == 0) {
+		tail->spare_zeroed = index;
+	}
+	return rc;
+}
+
+static dp_status make_spare(dpi_log_tail *tail, dp_error **err)
+{
+	const dpi_os *os = tail->hub->os;
+	char path[DPI_LOG_PATH_MAX];
+	int rc;
+
+	spare_path(tail, path);
+	tail->spare_fd = os->open(os->self, path, DPI_OPEN_CREATE);
+	if (tail->spare_fd < 0) {
+		rc = tail->spare_fd;
+		goto out;
+	}
+	tail->spare_zeroed = 0;
+	rc = os->truncate(os->self, tail->spare_fd, 0);
+	if (rc == 0) {
+		rc = write_zeros(os, tail->spare_fd, 0, DPI_LOG_PAGE);
+	}
+	if (rc == 0) {
+		rc = grow_spare(tail, first_zeroed(tail));
+	}
+out:
+	if (rc != 0) {
+		discard_spare(tail);
+		return dpi_error_sys(err, -rc,
+			"topic %s, partition %u: no new segment can be made",
+			tail->partition->topic,
+			tail->partition->name.partition);
+	}
+	return DP_OK;
+}
+
+/* The header page and the snapshot of sources, written and synced. */
+static dp_status write_beginning(dpi_log_tail *tail, dpi_segment *segment,
+	size_t snapshot_size, dp_error **err)
+{
+	const dp_allocator *alloc = tail->hub->alloc;
+	const dpi_os *os = tail->hub->os;
+	size_t size = DPI_LOG_PAGE + snapshot_size;
+	uint8_t *data = alloc->alloc(alloc->user, size);
+	int rc;
+
+	if (data == NULL) {
+		return dpi_error_set(
+			err, DP_ENOMEM, "no memory to begin a segment");
+	}
+	dpi_segment_encode(data, &tail->owner, &segment->header);
+	dpi_sources_encode(&tail->sources, data + DPI_LOG_PAGE);
+	dpi_record_seal(
+		data + DPI_LOG_PAGE, DPI_RECORD_SOURCES, 0, 0, segment->salt);
+	rc = dpi_os_write_all(os, segment->fd, data, size, 0);
+	dpi_free(alloc, data, 1, size);
+	if (rc == 0) {
+		rc = os->fdatasync(os->self, segment->fd);
+	}
+	if (rc != 0) {
+		discard_spare(tail);
+		return dpi_error_sys(err, -rc,
+			"topic %s, partition %u: no segment can be begun",
+			tail->partition->topic,
+			tail->partition->name.partition);
+	}
+	return DP_OK;
+}
+
+static dp_status give_name(dpi_log_tail *tail, uint64_t base, dp_error **err)
+{
+	const dpi_os *os = tail->hub->os;
+	char from[DPI_LOG_PATH_MAX];
+	char to[DPI_LOG_PATH_MAX];
+	dp_status st;
+	int rc;
+
+	spare_path(tail, from);
+	dpi_log_segment_path(
+		to, tail->hub->directory, &tail->partition->name, base);
+	rc = os->rename(os->self, from, to);
+	if (rc != 0) {
+		return dpi_error_sys(err, -rc, "%s cannot be renamed", from);
+	}
+	st = sync_directory(tail, err);
+	if (st != DP_OK) {
+		/* The name is there, or is not: nobody can tell. */
+		dpi_tail_fail(tail);
+		return DP_EIO;
+	}
+	return DP_OK;
+}
+
+/* Makes the segment that the spare has become the one that is written. */
+static void take_over(
+	dpi_log_tail *tail, const dpi_segment *segment, size_t snapshot_size)
+{
+	dpi_log_state *state = tail->partition->state;
+	const dpi_os *os = tail->hub->os;
+	uint64_t zeroed = tail->spare_zeroed;
+
+	if (tail->segment.fd >= 0) {
+		(void)os->truncate(os->self, tail->segment.fd,
+			DPI_LOG_PAGE + tail->flushed);
+		dpi_segment_close(&tail->segment, os);
+	}
+	tail->segment = *segment;
+	tail->spare_fd = -1;
+	tail->first = snapshot_size;
+	tail->index = snapshot_size;
+	tail->flushed = snapshot_size;
+	tail->written = snapshot_size;
+	tail->scrub_to = 0;
+	tail->time_ms = 0;
+	atomic_store(
+		&tail->zeroed, zeroed > snapshot_size ? zeroed : snapshot_size);
+	atomic_store(&tail->zeroed_goal, 0);
+	atomic_store(&tail->spare_goal, 0);
+	atomic_store(&state->base, segment->header.base);
+	atomic_store(&state->written, segment->header.base + snapshot_size);
+	atomic_store(&state->durable, segment->header.base + snapshot_size);
+}
+
+static dp_status begin(dpi_log_tail *tail, uint64_t base, uint64_t previous_end,
+	dp_error **err)
+{
+	const dpi_os *os = tail->hub->os;
+	size_t snapshot_size = dpi_sources_size(&tail->sources);
+	dpi_segment segment = {
+		.has_header = true,
+		.salt = dpi_segment_salt(&tail->owner, base),
+		.header =
+			{
+				.base = base,
+				.previous_end = previous_end,
+				.epoch = tail->epoch,
+				.created_ms =
+					os->wall(os->self) / DP_MILLISECOND,
+			},
+	};
+	dp_status st = DP_OK;
+
+	if (tail->spare_fd < 0) {
+		st = make_spare(tail, err);
+	}
+	if (st != DP_OK) {
+		return st;
+	}
+	segment.fd = tail->spare_fd;
+	st = write_beginning(tail, &segment, snapshot_size, err);
+	if (st == DP_OK) {
+		st = give_name(tail, base, err);
+	}
+	if (st == DP_OK) {
+		take_over(tail, &segment, snapshot_size);
+	} else if (st != DP_ENOSPC && st != DP_ENOMEM) {
+		dpi_tail_fail(tail);
+	}
+	return st;
+}
+
+dp_status dpi_tail_begin(dpi_log_tail *tail, uint64_t base,
+	uint64_t previous_end, dp_error **err)
+{
+	dp_status st;
+
+	assert(tail->piece_count == 0 && !tail->is_unsynced);
+	dpi_lock(&tail->prepare_lock);
+	st = begin(tail, base, previous_end, err);
+	dpi_unlock(&tail->prepare_lock);
+	return st;
+}
+
+static dp_status no_room(
+	const dpi_log_tail *tail, int sys_errno, dp_error **err)
+{
+	return dpi_error_sys(err, sys_errno,
+		"topic %s, partition %u: no room to write",
+		tail->partition->topic, tail->partition->name.partition);
+}
+
+/* Bytes of a write that was given up must not look like records later. */
+static dp_status scrub(dpi_log_tail *tail, dp_error **err)
+{
+	int rc;
+
+	if (tail->scrub_to <= tail->index) {
+		return DP_OK;
+	}
+	rc = write_zeros(tail->hub->os, tail->segment.fd,
+		DPI_LOG_PAGE + tail->index, DPI_LOG_PAGE + tail->scrub_to);
+	if (rc != 0) {
+		return no_room(tail, -rc, err);
+	}
+	tail->scrub_to = 0;
+	return DP_OK;
+}
+
+/* Writes more zeros into the segment; with the lock. */
+static int grow(dpi_log_tail *tail, uint64_t index)
+{
+	uint64_t zeroed = atomic_load(&tail->zeroed);
+	int rc;
+
+	rc = write_zeros(tail->hub->os, tail->segment.fd, DPI_LOG_PAGE + zeroed,
+		DPI_LOG_PAGE + index);
+	if (rc == 0) {
+		atomic_store(&tail->zeroed, index);
+	}
+	return rc;
+}
+
+dp_status dpi_tail_reserve(dpi_log_tail *tail, uint64_t index, dp_error **err)
+{
+	uint64_t goal = smaller(tail->limit, index + STEP_BYTES);
+	dp_status st = scrub(tail, err);
+	int rc = 0;
+
+	if (st != DP_OK || index <= atomic_load(&tail->zeroed)) {
+		return st;
+	}
+	dpi_lock(&tail->prepare_lock);
+	if (index > atomic_load(&tail->zeroed)) {
+		rc = grow(tail, goal > index ? goal : index);
+	}
+	dpi_unlock(&tail->prepare_lock);
+	return rc == 0 ? DP_OK : no_room(tail, -rc, err);
+}
+
+bool dpi_tail_wants_prepare(dpi_log_tail *tail)
+{
+	uint64_t zeroed = atomic_load(&tail->zeroed);
+
+	if (tail->limit <= first_zeroed(tail)) {
+		return false;
+	}
+	if (zeroed < tail->limit) {
+		if (tail->index <= zeroed / 2 ||
+			atomic_load(&tail->zeroed_goal) > zeroed) {
+			return false;
+		}
+		atomic_store(&tail->zeroed_goal,
+			smaller(tail->limit, 4 * (zeroed + DPI_LOG_PAGE)));
+		return true;
+	}
+	if (tail->index <= tail->limit / 2 ||
+		atomic_load(&tail->spare_goal) > 0) {
+		return false;
+	}
+	atomic_store(&tail->spare_goal, tail->limit);
+	return true;
+}
+
+static bool grow_ahead(dpi_log_tail *tail)
+{
+	const dpi_os *os = tail->hub->os;
+	uint64_t zeroed = atomic_load(&tail->zeroed);
+	uint64_t goal = atomic_load(&tail->zeroed_goal);
+
+	if (zeroed >= goal ||
+		grow(tail, smaller(goal, zeroed + STEP_BYTES)) != 0) {
+		return false;
+	}
+	if (os->fdatasync(os->self, tail->segment.fd) != 0) {
+		/* It may have been about records; nobody is told twice. */
+		dpi_tail_fail(tail);
+		return false;
+	}
+	return true;
+}
+
+static bool grow_spare_ahead(dpi_log_tail *tail)
+{
+	uint64_t goal = atomic_load(&tail->spare_goal);
+
+	if (goal == 0) {
+		return false;
+	}
+	if (tail->spare_fd < 0) {
+		return make_spare(tail, NULL) == DP_OK;
+	}
+	if (tail->spare_zeroed >= goal) {
+		return false;
+	}
+	if (grow_spare(tail, smaller(goal, tail->spare_zeroed + STEP_BYTES)) !=
+		0) {
+		discard_spare(tail);
+		return false;
+	}
+	return true;
+}
+
+void dpi_tail_prepare(dpi_log_tail *tail)
+{
+	bool has_more = true;
+
+	/* The lock is given up between steps, for one who cannot wait. */
+	while (has_more && !atomic_load(&tail->has_failed)) {
+		dpi_lock(&tail->prepare_lock);
+		has_more = grow_ahead(tail) || grow_spare_ahead(tail);
+		dpi_unlock(&tail->prepare_lock);
+	}
+}
+
+static bool recycle(dpi_log_tail *tail, uint64_t base)
+{
+	const dpi_os *os = tail->hub->os;
+	char from[DPI_LOG_PATH_MAX];
+	char to[DPI_LOG_PATH_MAX];
+	dpi_segment segment;
+	int64_t size;
+
+	if (tail->spare_fd >= 0 ||
+		dpi_segment_open(&segment, os, tail->hub->directory,
+			&tail->owner, base, true, NULL) != DP_OK) {
+		return false;
+	}
+	dpi_log_segment_path(
+		from, tail->hub->directory, &tail->partition->name, base);
+	spare_path(tail, to);
+	size = os->size(os->self, segment.fd);
+	if (size < (int64_t)DPI_LOG_PAGE || !segment.has_header ||
+		segment.header.epoch != tail->epoch ||
+		os->rename(os->self, from, to) != 0) {
+		dpi_segment_close(&segment, os);
+		return false;
+	}
+	if (sync_directory(tail, NULL) != DP_OK) {
+		dpi_segment_close(&segment, os);
+		return true; /* gone from the log, and not safe to use */
+	}
+	tail->spare_fd = segment.fd;
+	tail->spare_zeroed = (uint64_t)size - DPI_LOG_PAGE;
+	return true;
+}
+
+bool dpi_tail_recycle(dpi_log_tail *tail, uint64_t base)
+{
+	bool is_done;
+
+	dpi_lock(&tail->prepare_lock);
+	is_done = recycle(tail, base);
+	dpi_unlock(&tail->prepare_lock);
+	return is_done;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/log/round.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "hub/log/committer.h"
+#include "hub/log/partition.h"
+#include "hub/log/prepare.h"
+#include "hub/log/roll.h"
+
+static bool has_place(const dpi_log_writer *w)
+{
+	return w->count < DPI_LOG_ROUND;
+}
+
+/* Puts chunks of one feed into the round; keeps the rest for the next. */
+static void put(dpi_log_writer *w, dpi_feed *feed, dpi_chunk *chunk)
+{
+	while (chunk != NULL && has_place(w)) {
+		w->items[w->count++] = (dpi_log_item){feed, chunk, 0};
+		chunk = chunk->next;
+	}
+	w->rest = chunk;
+	w->rest_feed = feed;
+}
+
+static void gather(dpi_log_writer *w)
+{
+	if (w->rest != NULL) {
+		put(w, w->rest_feed, w->rest);
+	}
+	while (w->next_feed != NULL && has_place(w)) {
+		dpi_feed *feed = w->next_feed;
+
+		w->next_feed = feed->next;
+		put(w, feed, feed->collect(feed));
+	}
+}
+
+/* Appends what is left of the round, and flushes. */
+static dp_status append_items(dpi_log_writer *w, dp_error **err)
+{
+	dp_status st = DP_OK;
+	dp_status flushed;
+
+	while (st == DP_OK && w->next_item < w->count) {
+		dpi_log_item *item = &w->items[w->next_item];
+
+		st = dpi_tail_append(
+			&w->tail, item->chunk, &w->chunk_done, err);
+		if (st == DP_OK) {
+			item->end = dpi_tail_end(&w->tail);
+			w->next_item++;
+			w->chunk_done = 0;
+		}
+	}
+	/* What found room before the disk was full shall not wait for more. */
+	flushed = dpi_tail_flush(&w->tail, st == DP_OK ? err : NULL);
+	return st == DP_OK ? flushed : st;
+}
+
+/* The same, and makes room if that is the policy. */
+static dp_status append_round(dpi_log_writer *w, dp_error **err)
+{
+	bool drops = w->hub->opts.full_policy == DP_FULL_DROP_OLDEST;
+	dp_error *cause = NULL;
+	dp_status st;
+
+	st = append_items(w, &cause);
+	while (st == DP_ENOSPC && drops &&
+		dpi_partition_drop_oldest(w->hub, w->partition)) {
+		dp_error_free(cause);
+		cause = NULL;
+		st = append_items(w, &cause);
+	}
+	*err = cause;
+	return st;
+}
+
+static bool is_flushed(const dpi_log_writer *w, const dpi_log_item *item)
+{
+	return item->end != 0 && item->end <= dpi_tail_flushed_end(&w->tail);
+}
+
+static void complete(dpi_log_writer *w, const dpi_log_item *item, bool is_good,
+	dp_status st, const dp_error *cause)
+{
+	dpi_log_counters *counters = &w->hub->counters;
+
+	if (is_good) {
+		dpi_log_count(&counters->appended_events, item->chunk->count);
+		dpi_log_count(&counters->appended_bytes, item->chunk->size);
+	}
+	item->feed->done(item->feed, item->chunk, is_good ? DP_OK : st,
+		is_good ? NULL : cause);
+}
+
+/* Tells those of the first n feeds that wait for a sync, or that do not. */
+static void complete_first(dpi_log_writer *w, size_t n, bool is_durable,
+	dp_status st, const dp_error *cause)
+{
+	for (size_t i = 0; i < n; i++) {
+		const dpi_log_item *item = &w->items[i];
+
+		if ((item->feed->level >= DP_ACK_DURABLE) == is_durable) {
+			complete(w, item, is_flushed(w, item), st, cause);
+		}
+	}
+}
+
+static bool has_durable(const dpi_log_writer *w, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (w->items[i].feed->level >= DP_ACK_DURABLE &&
+			is_flushed(w, &w->items[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A sync that failed takes back what was flushed, as far as is known. */
+static void disown(dpi_log_writer *w, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		w->items[i].end = 0;
+	}
+}
+
+static void sync_later(dpi_log_writer *w)
+{
+	const dpi_os *os = w->hub->os;
+
+	if (!w->tail.is_unsynced) {
+		w->sync_at = 0;
+	} else if (w->sync_at == 0) {
+		w->sync_at =
+			os->monotonic(os->self) + w->hub->opts.sync_interval_ns;
+		dpi_log_committer_arm(w->hub->committer, w, w->sync_at);
+	}
+}
+
+static bool is_sync_due(const dpi_log_writer *w)
+{
+	const dpi_os *os = w->hub->os;
+
+	return w->sync_at != 0 && os->monotonic(os->self) >= w->sync_at;
+}
+
+/*
+ * Tells the feeds about the first n items: those that were not flushed failed,
+ * as st and cause say. The others move up.
+ */
+static void finish(
+	dpi_log_writer *w, size_t n, dp_status st, const dp_error *cause)
+{
+	dp_error *err = NULL;
+
+	complete_first(w, n, false, st, cause);
+	if (has_durable(w, n)) {
+		dp_status synced = dpi_tail_sync(&w->tail, &err);
+
+		if (synced != DP_OK) {
+			disown(w, n);
+			st = synced;
+			cause = err;
+		}
+	}
+	complete_first(w, n, true, st, cause);
+	dp_error_free(err);
+	w->count -= n;
+	memmove(w->items, w->items + n, w->count * sizeof(*w->items));
+	dpi_log_news_tell(w->hub->news, w->hub->os);
+}
+
+static size_t count_flushed(const dpi_log_writer *w)
+{
+	size_t n = 0;
+
+	while (n < w->count && is_flushed(w, &w->items[n])) {
+		n++;
+	}
+	return n;
+}
+
+/* False if what is left of the round has to be tried again. */
+static bool run_round(dpi_log_writer *w)
+{
+	dp_error *cause = NULL;
+	dp_status st = append_round(w, &cause);
+	size_t n = w->count;
+
+	if (st == DP_ENOSPC && w->hub->opts.full_policy == DP_FULL_BLOCK) {
+		n = count_flushed(w);
+		w->next_item -= n;
+	} else {
+		if (st != DP_OK) {
+			dpi_tail_give_up(&w->tail);
+		}
+		w->next_item = 0;
+		w->chunk_done = 0;
+	}
+	finish(w, n, st, cause);
+	dp_error_free(cause);
+	return w->count == 0;
+}
+
+/* An error is kept by the tail, and meets the next event. */
+static void sync_if_due(dpi_log_writer *w)
+{
+	if (is_sync_due(w) && dpi_tail_sync(&w->tail, NULL) == DP_OK) {
+		dpi_log_news_tell(w->hub->news, w->hub->os);
+	}
+}
+
+bool dpi_log_commit_rounds(dpi_log_writer *w)
+{
+	w->next_feed = w->feeds;
+	while (w->count > 0 || w->rest != NULL || w->next_feed != NULL) {
+		gather(w);
+		if (w->count > 0 && !run_round(w)) {
+			return false;
+		}
+	}
+	sync_if_due(w);
+	sync_later(w);
+	if (dpi_tail_wants_prepare(&w->tail)) {
+		dpi_log_prepare_ask(&w->hub->prepare, &w->tail);
+	}
+	return true;
+}
+
+/*
+ * What is lined up has its place in the segment and cannot be taken out of
+ * the row, so that all of it goes, and half a chunk, too: only where a disk is
+ * full although zeros were written to it before, or chunks exceed segments.
+ */
+static void refuse_items(
+	dpi_log_writer *w, const dpi_feed *feed, const dp_error *cause)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < w->count; i++) {
+		dpi_log_item *item = &w->items[i];
+		bool is_begun = item->end != 0 ||
+			(i == w->next_item && w->chunk_done > 0);
+
+		if (item->feed == feed || is_begun) {
+			item->feed->done(
+				item->feed, item->chunk, DP_ENOSPC, cause);
+		} else {
+			w->items[kept++] = *item;
+		}
+	}
+	w->count = kept;
+	w->next_item = 0;
+	w->chunk_done = 0;
+}
+
+static void refuse_rest(dpi_log_writer *w, const dp_error *cause)
+{
+	while (w->rest != NULL) {
+		dpi_chunk *chunk = w->rest;
+
+		w->rest = chunk->next;
+		w->rest_feed->done(w->rest_feed, chunk, DP_ENOSPC, cause);
+	}
+}
+
+void dpi_log_round_forget(dpi_log_writer *w, dpi_feed *feed)
+{
+	dp_error *cause = NULL;
+
+	if (w->count == 0 && w->rest == NULL) {
+		return;
+	}
+	(void)dpi_error_set(&cause, DP_ENOSPC,
+		"topic %s: the disk is full, and the publisher did not wait",
+		w->partition->topic);
+	dpi_tail_give_up(&w->tail);
+	refuse_items(w, feed, cause);
+	if (w->rest_feed == feed) {
+		refuse_rest(w, cause);
+	}
+	dp_error_free(cause);
+}

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/log/tail.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "hub/log/recovery.h"
+#include "hub/log/roll.h"
+
+#define DPI_MSG_LOG_FAILED 0x51d7e0b9u
+
+/* Records of one segment tell times up to here, and some are written late. */
+#define AGE_MAX_MS ((int64_t)UINT32_MAX / 2)
+
+dp_status dpi_tail_failure(const dpi_log_tail *tail, dp_error **err)
+{
+	return dpi_error_set(err, DP_EIO,
+		"topic %s, partition %u: a write or sync failed before; close "
+		"the hub and open it again",
+		tail->partition->topic, tail->partition->name.partition);
+}
+
+void dpi_tail_fail(dpi_log_tail *tail)
+{
+	if (atomic_exchange(&tail->has_failed, true)) {
+		return;
+	}
+	dpi_log(tail->hub->hub.rt, DP_LOG_ERROR, DPI_MSG_LOG_FAILED, "hub",
+		tail->partition->topic,
+		"partition %u takes no more events until the hub is reopened",
+		tail->partition->name.partition);
+}
+
+static dp_status fail_sys(
+	dpi_log_tail *tail, int sys_errno, const char *what, dp_error **err)
+{
+	dpi_tail_fail(tail);
+	(void)dpi_error_sys(err, sys_errno, "topic %s, partition %u: %s failed",
+		tail->partition->topic, tail->partition->name.partition, what);
+	return DP_EIO;
+}
+
+/* Whether this tail may still write. */
+static dp_status check_right(dpi_log_tail *tail, dp_error **err)
+{
+	if (atomic_load(&tail->has_failed)) {
+		return dpi_tail_failure(tail, err);
+	}
+	if (atomic_load(&tail->partition->state->epoch) != tail->epoch) {
+		dpi_tail_fail(tail);
+		return dpi_error_set(err, DP_ELOCKED,
+			"topic %s, partition %u: another process has taken it "
+			"over",
+			tail->partition->topic,
+			tail->partition->name.partition);
+	}
+	return DP_OK;
+}
+
+/* An old segment that holds nothing is replaced, so that restarts leave none
+ * behind. */
+static dp_status begin_anew(
+	dpi_log_tail *tail, const dpi_log_found *found, dp_error **err)
+{
+	const dpi_os *os = tail->hub->os;
+	bool replaces = found->has_segment && found->is_empty;
+	uint64_t previous_end = replaces ? found->previous_end : found->end;
+	char path[DPI_LOG_PATH_MAX];
+	dp_status st;
+
+	st = dpi_tail_begin(tail, found->next, previous_end, err);
+	if (st == DP_OK && replaces && found->base != found->next) {
+		dpi_log_segment_path(path, tail->hub->directory,
+			&tail->partition->name, found->base);
+		(void)os->unlink(os->self, path);
+	}
+	return st;
+}
+
+dp_status dpi_tail_open(dpi_log_tail *ret, dpi_log_hub *hub,
+	dpi_log_partition *partition, dp_error **err)
+{
+	dpi_log_found found;
+	dp_status st;
+
+	*ret = (dpi_log_tail){
+		.hub = hub,
+		.partition = partition,
+		.owner = dpi_log_owner(hub, &partition->name),
+		.limit = hub->opts.segment_bytes - DPI_LOG_PAGE,
+		.segment = {.fd = -1},
+		.spare_fd = -1,
+	};
+	dpi_sources_init(&ret->sources, hub->alloc);
+	(void)pthread_mutex_init(&ret->prepare_lock, NULL);
+	st = dpi_log_recover(hub, partition, &ret->sources, &found, err);
+	if (st != DP_OK) {
+		goto err_after_init;
+	}
+	ret->epoch = found.epoch;
+	dpi_tail_drop_spare(ret);
+	st = begin_anew(ret, &found, err);
+	if (st != DP_OK) {
+		goto err_after_init;
+	}
+	atomic_store(&partition->state->pid, (uint64_t)getpid());
+	return DP_OK;
+
+err_after_init:
+	dpi_tail_close(ret);
+	return st;
+}
+
+void dpi_tail_close(dpi_log_tail *tail)
+{
+	const dpi_os *os = tail->hub->os;
+
+	if (tail->spare_fd >= 0) {
+		(void)os->close(os->self, tail->spare_fd);
+		tail->spare_fd = -1;
+	}
+	dpi_segment_close(&tail->segment, os);
+	dpi_sources_fini(&tail->sources);
+	(void)pthread_mutex_destroy(&tail->prepare_lock);
+}
+
+void dpi_tail_trim(dpi_log_tail *tail)
+{
+	const dpi_os *os = tail->hub->os;
+
+	if (atomic_load(&tail->has_failed)) {
+		return;
+	}
+	(void)os->truncate(
+		os->self, tail->segment.fd, DPI_LOG_PAGE + tail->flushed);
+	dpi_tail_drop_spare(tail);
+}
+
+uint64_t dpi_tail_end(const dpi_log_tail *tail)
+{
+	return tail->segment.header.base + tail->index;
+}
+
+uint64_t dpi_tail_flushed_end(const dpi_log_tail *tail)
+{
+	return tail->segment.header.base + tail->flushed;
+}
+
+/* Whole records of data that go into [index, index + room). */
+static size_t whole_records(const uint8_t *data, size_t size, uint64_t room)
+{
+	size_t n = 0;
+
+	while (n < size) {
+		uint32_t record_size = dpi_record_size(data + n);
+
+		if (n + record_size > room) {
+			break;
+		}
+		n += record_size;
+	}
+	return n;
+}
+
+/*
+ * How many bytes of records go into this segment; 0: begin another one first.
+ * Records that one chunk holds are not torn apart, unless no segment would
+ * hold them all; a record that no segment holds makes its own one longer.
+ */
+static size_t fitting(
+	const dpi_log_tail *tail, const uint8_t *data, size_t size)
+{
+	bool is_fresh = tail->index == tail->first;
+	uint64_t room =
+		tail->index < tail->limit ? tail->limit - tail->index : 0;
+	size_t n;
+
+	if (size <= room) {
+		return size;
+	}
+	if (!is_fresh && tail->first + size <= tail->limit) {
+		return 0;
+	}
+	n = whole_records(data, size, room);
+	return n == 0 && is_fresh ? dpi_record_size(data) : n;
+}
+
+static uint32_t time_now(dpi_log_tail *tail)
+{
+	const dpi_os *os = tail->hub->os;
+	int64_t now = os->wall(os->self) / DP_MILLISECOND -
+		tail->segment.header.created_ms;
+
+	/* The wall clock may jump; times in the log do not go back. */
+	if (now > (int64_t)tail->time_ms && now <= (int64_t)UINT32_MAX) {
+		tail->time_ms = (uint32_t)now;
+	}
+	return tail->time_ms;
+}
+
+static bool is_too_old(const dpi_log_tail *tail)
+{
+	const dpi_os *os = tail->hub->os;
+	int64_t age = os->wall(os->self) / DP_MILLISECOND -
+		tail->segment.header.created_ms;
+
+	return age > AGE_MAX_MS && tail->index > tail->first;
+}
+
+static dp_status note_place(dpi_log_tail *tail, const uint8_t *record,
+	uint32_t size, dp_error **err)
+{
+	dp_message msg;
+
+	if (!dpi_record_parse(&msg, record, size) || msg.place.key == 0) {
+		return DP_OK;
+	}
+	if (dpi_sources_note(&tail->sources, &msg.place) != DP_OK) {
+		return dpi_error_set(
+			err, DP_ENOMEM, "no memory for a source place");
+	}
+	return DP_OK;
+}
+
+/* In two rounds, as a record that was sealed cannot be sealed again. */
+static dp_status seal(
+	dpi_log_tail *tail, uint8_t *data, size_t size, dp_error **err)
+{
+	uint32_t time_ms = time_now(tail);
+	uint32_t record_size;
+
+	for (size_t n = 0; n < size; n += record_size) {
+		dp_status st;
+
+		record_size = dpi_record_size(data + n);
+		st = note_place(tail, data + n, record_size, err);
+		if (st != DP_OK) {
+			return st;
+		}
+	}
+	for (size_t n = 0; n < size; n += record_size) {
+		record_size = dpi_record_size(data + n);
+		dpi_record_seal(data + n, DPI_RECORD_EVENT,
+			(uint32_t)(tail->index + n), time_ms,
+			tail->segment.salt);
+	}
+	return DP_OK;
+}
+
+static void line_up(dpi_log_tail *tail, uint8_t *data, size_t size)
+{
+	size_t at = tail->piece_first + tail->piece_count;
+
+	assert(at < DPI_TAIL_PIECES);
+	tail->pieces[at].iov_base = data;
+	tail->pieces[at].iov_len = size;
+	tail->piece_count++;
+	tail->index += size;
+}
+
+static bool is_full(const dpi_log_tail *tail)
+{
+	return tail->piece_first + tail->piece_count == DPI_TAIL_PIECES;
+}
+
+static dp_status roll(dpi_log_tail *tail, dp_error **err)
+{
+	uint64_t end = dpi_tail_end(tail);
+	dp_status st;
+
+	st = dpi_tail_flush(tail, err);
+	if (st == DP_OK) {
+		st = dpi_tail_sync(tail, err);
+	}
+	return st == DP_OK ? dpi_tail_begin(tail, end, end, err) : st;
+}
+
+dp_status dpi_tail_append(dpi_log_tail *tail, const dpi_chunk *chunk,
+	size_t *done, dp_error **err)
+{
+	dp_status st = check_right(tail, err);
+
+	if (st == DP_OK && is_too_old(tail)) {
+		st = roll(tail, err);
+	}
+	while (st == DP_OK && *done < chunk->size) {
+		uint8_t *data = chunk->data + *done;
+		size_t size = fitting(tail, data, chunk->size - *done);
+
+		if (size == 0) {
+			st = roll(tail, err);
+			continue;
+		}
+		if (is_full(tail)) {
+			st = dpi_tail_flush(tail, err);
+		}
+		if (st == DP_OK) {
+			st = dpi_tail_reserve(tail, tail->index + size, err);
+		}
+		if (st == DP_OK) {
+			st = seal(tail, data, size, err);
+		}
+		if (st == DP_OK) {
+			line_up(tail, data, size);
+			*done += size;
+		}
+	}
+	return st;
+}
+
+/* Moves over bytes that were written. */
+static void advance(dpi_log_tail *tail, size_t n)
+{
+	tail->written += n;
+	while (n > 0) {
+		struct iovec *piece = &tail->pieces[tail->piece_first];
+
+		if (n < piece->iov_len) {
+			piece->iov_base = (uint8_t *)piece->iov_base + n;
+			piece->iov_len -= n;
+			return;
+		}
+		n -= piece->iov_len;
+		tail->piece_first++;
+		tail->piece_count--;
+	}
+}
+
+static dp_status write_some(dpi_log_tail *tail, dp_error **err)
+{
+	const dpi_os *os = tail->hub->os;
+	int64_t n;
+
+	n = os->pwritev(os->self, tail->segment.fd,
+		tail->pieces + tail->piece_first, (int)tail->piece_count,
+		DPI_LOG_PAGE + tail->written);
+	if (n == -ENOSPC || n == -EDQUOT) {
+		return dpi_error_sys(err, (int)-n,
+			"topic %s, partition %u: no room to write",
+			tail->partition->topic,
+			tail->partition->name.partition);
+	}
+	if (n <= 0) {
+		return fail_sys(tail, n < 0 ? (int)-n : EIO, "a write", err);
+	}
+	advance(tail, (size_t)n);
+	return DP_OK;
+}
+
+dp_status dpi_tail_flush(dpi_log_tail *tail, dp_error **err)
+{
+	dp_status st;
+
+	if (tail->piece_count == 0) {
+		return DP_OK;
+	}
+	st = check_right(tail, err);
+	while (st == DP_OK && tail->piece_count > 0) {
+		st = write_some(tail, err);
+	}
+	if (st != DP_OK) {
+		return st;
+	}
+	tail->piece_first = 0;
+	tail->flushed = tail->index;
+	tail->is_unsynced = true;
+	dpi_sources_keep(&tail->sources);
+	atomic_store(
+		&tail->partition->state->written, dpi_tail_flushed_end(tail));
+	return DP_OK;
+}
+
+void dpi_tail_give_up(dpi_log_tail *tail)
+{
+	if (tail->written > tail->flushed) {
+		tail->scrub_to = tail->index;
+	}
+	tail->piece_first = 0;
+	tail->piece_count = 0;
+	tail->index = tail->flushed;
+	tail->written = tail->flushed;
+	dpi_sources_forget(&tail->sources);
+}
+
+dp_status dpi_tail_sync(dpi_log_tail *tail, dp_error **err)
+{
+	const dpi_os *os = tail->hub->os;
+	dp_status st;
+	int rc;
+
+	if (atomic_load(&tail->has_failed)) {
+		return dpi_tail_failure(tail, err);
+	}
+	if (!tail->is_unsynced) {
+		return DP_OK;
+	}
+	rc = os->fdatasync(os->self, tail->segment.fd);
+	if (rc != 0) {
+		return fail_sys(tail, -rc, "a sync", err);
+	}
+	/*
+	 * Whoever had zeros written meanwhile may have taken the error; and
+	 * what a new owner did not see must not be acknowledged.
+	 */
+	st = check_right(tail, err);
+	if (st != DP_OK) {
+		return st;
+	}
+	tail->is_unsynced = false;
+	dpi_log_count(&tail->hub->counters.syncs, 1);
+	atomic_store(
+		&tail->partition->state->durable, dpi_tail_flushed_end(tail));
+	return DP_OK;
+}
