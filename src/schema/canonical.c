@@ -11,6 +11,38 @@
 /* Changes whenever the same definitions would get another fingerprint. */
 #define FINGERPRINT_FORM "datapipe schema 1"
 
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp((*(dpi_raw_unit *const *)a)->full_name,
+		(*(dpi_raw_unit *const *)b)->full_name);
+}
+
+static int compare_ranks(const void *a, const void *b)
+{
+	size_t rank_a = (*(dpi_raw_unit *const *)a)->rank;
+	size_t rank_b = (*(dpi_raw_unit *const *)b)->rank;
+
+	return (rank_a > rank_b) - (rank_a < rank_b);
+}
+
+/* Names are compared once; closures, which may be thousands, sort numbers. */
+static void rank_units(dpi_canonical *canonical)
+{
+	const dpi_raw_set *set = canonical->set;
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->file_count; i++) {
+		for (size_t k = 0; k < set->files[i].unit_count; k++) {
+			canonical->needed[n++] = &set->files[i].units[k];
+		}
+	}
+	dpi_sort(canonical->needed, n, sizeof(*canonical->needed),
+		compare_names);
+	for (size_t i = 0; i < n; i++) {
+		canonical->needed[i]->rank = i;
+	}
+}
+
 static dp_status failed(const dpi_buf *buf, dp_error **err)
 {
 	if (buf->failed == DP_ETOOBIG) {
@@ -37,6 +69,7 @@ dp_status dpi_canonical_init(dpi_canonical *canonical, dpi_raw_set *set,
 	if (canonical->needed == NULL) {
 		return dpi_error_set(err, DP_ENOMEM, "no memory for a schema");
 	}
+	rank_units(canonical);
 	return DP_OK;
 }
 
@@ -57,12 +90,6 @@ static void need(void *user, dpi_raw_unit *unit)
 	}
 }
 
-static int compare_units(const void *a, const void *b)
-{
-	return strcmp((*(dpi_raw_unit *const *)a)->full_name,
-		(*(dpi_raw_unit *const *)b)->full_name);
-}
-
 static void find_closure(dpi_canonical *canonical, const dpi_raw_message *root)
 {
 	canonical->closure++;
@@ -72,7 +99,7 @@ static void find_closure(dpi_canonical *canonical, const dpi_raw_message *root)
 		dpi_unit_each_needed(canonical->needed[i], need, canonical);
 	}
 	dpi_sort(canonical->needed, canonical->needed_count,
-		sizeof(*canonical->needed), compare_units);
+		sizeof(*canonical->needed), compare_ranks);
 }
 
 dp_status dpi_canonical_pick(dpi_canonical *canonical,

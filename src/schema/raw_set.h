@@ -37,7 +37,10 @@ typedef struct dpi_raw_field dpi_raw_field;
 typedef struct dpi_raw_unit {
 	dpi_raw_file *file;
 	const char *full_name;
+	/* Of dpi_canonical. */
+	size_t rank;      /* among all units, by full name */
 	size_t needed_by; /* which closure had it last */
+
 	/* One of these. */
 	dpi_raw_message *message;
 	dpi_raw_enum *enumeration;

@@ -11,7 +11,7 @@
  * Each type is kept with all that it needs, so a set whose types all need
  * each other grows by its square.
  */
-#define ADD_MAX_BYTES (128u << 20)
+#define ADD_MAX_BYTES (64u << 20)
 
 static dp_status no_memory(dp_error **err)
 {
@@ -144,31 +144,57 @@ typedef struct writing {
 	dpi_canonical canonical;
 	dpi_buf bytes; /* of the set in hand, then of the index */
 	dpi_registry_addition *additions;
+	dpi_raw_message **roots; /* of the additions */
 	size_t count;
-	uint64_t written_bytes;
+	uint64_t planned_bytes;
 } writing;
 
-static dp_status write_version(
-	writing *w, dpi_registry_version *version, dp_error **err)
+static dp_status plan_root(writing *w, dpi_raw_message *root, dp_error **err)
 {
-	dp_status st;
+	const dpi_registry_type *known =
+		dpi_registry_index_find(w->index, root->full_name);
+	dpi_registry_addition *addition = &w->additions[w->count];
+	char *fingerprint = addition->version.fingerprint;
+	dp_status st =
+		dpi_canonical_pick(&w->canonical, root, fingerprint, err);
 
-	dpi_buf_clear(&w->bytes);
-	st = dpi_canonical_write(&w->canonical, &w->bytes, err);
-	if (st != DP_OK) {
+	if (st == DP_ETOOBIG) {
+		return dpi_error_prefix(err, st, "%s", root->full_name);
+	}
+	if (st != DP_OK ||
+		(known != NULL &&
+			dpi_registry_type_find(known, fingerprint) > 0)) {
 		return st;
 	}
-	if (w->bytes.size > DPI_SET_MAX_BYTES) {
+	addition->name = root->full_name;
+	w->roots[w->count++] = root;
+	w->planned_bytes += w->canonical.material.size;
+	if (w->planned_bytes > ADD_MAX_BYTES) {
 		return dpi_error_set(err, DP_ETOOBIG,
-			"what the type needs is more than %u bytes",
-			DPI_SET_MAX_BYTES);
-	}
-	w->written_bytes += w->bytes.size;
-	if (w->written_bytes > ADD_MAX_BYTES) {
-		return dpi_error_set(err, DP_ETOOBIG,
-			"all types with what they need are more than %u "
+			"all types, each with what it needs, are more than %u "
 			"bytes: name the types to add",
 			ADD_MAX_BYTES);
+	}
+	return DP_OK;
+}
+
+static dp_status write_version(writing *w, const dpi_raw_message *root,
+	dpi_registry_version *version, dp_error **err)
+{
+	dp_status st = dpi_canonical_pick(
+		&w->canonical, root, version->fingerprint, err);
+
+	dpi_buf_clear(&w->bytes);
+	if (st == DP_OK) {
+		st = dpi_canonical_write(&w->canonical, &w->bytes, err);
+	}
+	if (st == DP_OK && w->bytes.size > DPI_SET_MAX_BYTES) {
+		st = dpi_error_set(err, DP_ETOOBIG,
+			"%s: what the type needs is more than %u bytes",
+			root->full_name, DPI_SET_MAX_BYTES);
+	}
+	if (st != DP_OK) {
+		return st;
 	}
 	version->size = (uint32_t)w->bytes.size;
 	version->crc = dpi_crc32c(0, w->bytes.data, w->bytes.size);
@@ -176,48 +202,36 @@ static dp_status write_version(
 		dpi_bytes(w->bytes.data, w->bytes.size), err);
 }
 
-static dp_status write_root(
-	writing *w, const dpi_raw_message *root, dp_error **err)
-{
-	const dpi_registry_type *known =
-		dpi_registry_index_find(w->index, root->full_name);
-	dpi_registry_addition *addition = &w->additions[w->count];
-	dp_status st = dpi_canonical_pick(
-		&w->canonical, root, addition->version.fingerprint, err);
-
-	if (st == DP_OK &&
-		(known == NULL ||
-			dpi_registry_type_find(
-				known, addition->version.fingerprint) == 0)) {
-		addition->name = root->full_name;
-		w->count++;
-		st = write_version(w, &addition->version, err);
-	}
-	if (st == DP_ETOOBIG) {
-		st = dpi_error_prefix(err, st, "%s", root->full_name);
-	}
-	return st;
-}
-
-static dp_status write_all(
-	writing *w, const dpi_registry_new *added, dp_error **err)
+static dp_status write_planned(writing *w, dp_error **err)
 {
 	dp_status st = dpi_registry_store_sweep(w->store, w->index, err);
 
-	for (size_t i = 0; st == DP_OK && i < added->root_count; i++) {
-		st = write_root(w, added->roots[i], err);
-	}
-	if (st != DP_OK || w->count == 0) {
-		return st;
+	for (size_t i = 0; st == DP_OK && i < w->count; i++) {
+		st = write_version(
+			w, w->roots[i], &w->additions[i].version, err);
 	}
 	dpi_buf_clear(&w->bytes);
-	st = dpi_registry_index_encode(
-		w->index, w->additions, w->count, &w->bytes, err);
+	if (st == DP_OK) {
+		st = dpi_registry_index_encode(
+			w->index, w->additions, w->count, &w->bytes, err);
+	}
 	if (st == DP_OK) {
 		st = dpi_registry_store_commit(
 			w->store, dpi_bytes(w->bytes.data, w->bytes.size), err);
 	}
 	return st;
+}
+
+/* Planned first, so that a set that is too big has written nothing. */
+static dp_status write_all(
+	writing *w, const dpi_registry_new *added, dp_error **err)
+{
+	dp_status st = DP_OK;
+
+	for (size_t i = 0; st == DP_OK && i < added->root_count; i++) {
+		st = plan_root(w, added->roots[i], err);
+	}
+	return st == DP_OK && w->count > 0 ? write_planned(w, err) : st;
 }
 
 dp_status dpi_registry_new_write(dpi_registry_new *added,
@@ -229,7 +243,9 @@ dp_status dpi_registry_new_write(dpi_registry_new *added,
 
 	w.additions = dpi_arena_zalloc(
 		&added->set.arena, added->root_count + 1, sizeof(*w.additions));
-	if (w.additions == NULL) {
+	w.roots = dpi_arena_zalloc(
+		&added->set.arena, added->root_count + 1, sizeof(*w.roots));
+	if (w.additions == NULL || w.roots == NULL) {
 		return no_memory(err);
 	}
 	dpi_buf_init(&w.bytes, added->alloc,

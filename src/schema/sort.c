@@ -2,6 +2,7 @@
 #include "schema/sort.h"
 
 #include <stdint.h>
+#include <string.h>
 
 typedef struct heap {
 	uint8_t *items;
@@ -14,11 +15,16 @@ static void swap(const heap *h, size_t a, size_t b)
 	uint8_t *at_a = h->items + a * h->item_size;
 	uint8_t *at_b = h->items + b * h->item_size;
 
-	for (size_t i = 0; i < h->item_size; i++) {
-		uint8_t byte = at_a[i];
+	for (size_t left = h->item_size; left > 0;) {
+		uint8_t kept[16];
+		size_t n = left < sizeof(kept) ? left : sizeof(kept);
 
-		at_a[i] = at_b[i];
-		at_b[i] = byte;
+		memcpy(kept, at_a, n);
+		memcpy(at_a, at_b, n);
+		memcpy(at_b, kept, n);
+		at_a += n;
+		at_b += n;
+		left -= n;
 	}
 }
 

@@ -491,8 +491,35 @@ static void leftovers_of_a_failed_add_go_with_the_next(void **state)
 	faulty_os_fail(&f->faulty, FAULTY_RENAME, 0, EIO, false);
 	failed(f, add_second(f, f->reg), DP_EIO, "");
 	assert_int_equal(count_schema_files(f), 4);
-	ok(f, add(f, f->reg, 2));
-	assert_int_equal(count_schema_files(f), 2);
+	ok(f, add(f, f->reg, 3));
+	assert_int_equal(count_schema_files(f), 3);
+}
+
+static void types_that_all_need_each_other_are_bounded_before_any_is_written(
+	void **state)
+{
+	struct fixture *f = *state;
+	long writes;
+
+	f->reg = open_registry(f);
+	begin_file(&f->set, "a.proto", "a", "proto3");
+	for (unsigned i = 0; i < 1300; i++) {
+		char name[16];
+		char next[24];
+
+		(void)snprintf(name, sizeof(name), "M%u", i);
+		(void)snprintf(next, sizeof(next), ".a.M%u", (i + 1) % 1300);
+		begin_message(&f->set, name);
+		field(&f->set, "next", 1, OPTIONAL, DPI_TYPE_MESSAGE, next);
+		end(&f->set);
+	}
+	end(&f->set);
+	writes = faulty_os_count(&f->faulty, FAULTY_PWRITEV);
+	failed(f,
+		dp_registry_add(f->reg, f->set.buf.data, f->set.buf.size, NULL,
+			&f->err),
+		DP_ETOOBIG, "name the types to add");
+	assert_int_equal(faulty_os_count(&f->faulty, FAULTY_PWRITEV), writes);
 }
 
 static void a_full_disk_is_said_and_harms_nothing(void **state)
@@ -705,6 +732,7 @@ int main(void)
 		TEST(processes_that_add_at_once_lose_nothing),
 		TEST(an_add_that_fails_at_any_call_is_there_whole_or_not_at_all),
 		TEST(leftovers_of_a_failed_add_go_with_the_next),
+		TEST(types_that_all_need_each_other_are_bounded_before_any_is_written),
 		TEST(a_full_disk_is_said_and_harms_nothing),
 		TEST(a_damaged_index_is_named),
 		TEST(a_damaged_schema_is_named),
