@@ -108,7 +108,7 @@ dp_status dpi_buf_printf(dpi_buf *buf, const char *fmt, ...)
 	n = vsnprintf(NULL, 0, fmt, args);
 	va_end(args);
 	if (n < 0) {
-		return buf->failed = DP_ETOOBIG;
+		return buf->failed = DP_EINVAL;
 	}
 	st = dpi_buf_reserve(buf, (size_t)n);
 	if (st == DP_OK) {

@@ -26,7 +26,7 @@ typedef struct dpi_buf {
 	uint8_t *data;      /* capacity + 1 bytes, size of them in use */
 	size_t size;
 	size_t capacity;
-	dp_status failed; /* DP_OK, DP_ENOMEM, or DP_ETOOBIG */
+	dp_status failed; /* DP_OK, DP_ENOMEM, DP_ETOOBIG, or DP_EINVAL */
 } dpi_buf;
 
 /* Allocates nothing yet. Borrows alloc until fini. */
@@ -43,6 +43,7 @@ DP_NODISCARD dp_status dpi_buf_reserve(dpi_buf *buf, size_t extra);
 dp_status dpi_buf_append(dpi_buf *buf, const void *data, size_t size);
 dp_status dpi_buf_append_byte(dpi_buf *buf, uint8_t byte);
 dp_status dpi_buf_append_string(dpi_buf *buf, const char *text);
+/* DP_EINVAL if a wide character is none. */
 DP_PRINTF(2, 3) dp_status dpi_buf_printf(dpi_buf *buf, const char *fmt, ...);
 
 /* What is in it, as text with a NUL behind it; NULL after a failure. */

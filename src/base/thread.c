@@ -24,15 +24,27 @@ void dpi_unlock(pthread_mutex_t *lock)
 	(void)rc;
 }
 
+/* Faults of the thread itself go to the application's crash handler. */
+static void fill_mask(sigset_t *mask)
+{
+	static const int faults[] = {
+		SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+
+	(void)sigfillset(mask);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		(void)sigdelset(mask, faults[i]);
+	}
+}
+
 /* A new thread inherits the mask of its maker, so it is never unmasked. */
 static int create_masked(
 	pthread_t *ret, pthread_attr_t *attr, void *(*run)(void *), void *arg)
 {
-	sigset_t all, before;
+	sigset_t mask, before;
 	int rc;
 
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	fill_mask(&mask);
+	(void)pthread_sigmask(SIG_SETMASK, &mask, &before);
 	rc = pthread_create(ret, attr, run, arg);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return rc;

@@ -11,8 +11,8 @@
  * that was misused: a bug, not a condition.
  *
  * Our threads have a name of at most 15 characters, a stack of 1 MiB, and
- * every signal blocked, so that the application's handlers run on its own
- * threads and a broken pipe is an error, not a death.
+ * every signal blocked but those of faults, so that the application's handlers
+ * run on its own threads and a broken pipe is an error, not a death.
  */
 
 void dpi_lock(pthread_mutex_t *lock);
