@@ -59,6 +59,25 @@ static void add(struct log_contents *contents, struct log_event event)
 	contents->events[contents->count++] = event;
 }
 
+static void add_record(struct log_contents *contents, const uint8_t *record,
+	size_t size, const dpi_segment *segment, uint64_t index)
+{
+	dp_message msg;
+
+	if (dpi_walk_kind(record) != DPI_RECORD_EVENT) {
+		return;
+	}
+	need(dpi_record_parse(&msg, record, size));
+	add(contents,
+		(struct log_event){
+			segment->header.base + index,
+			dpi_uuid_writer(record + 16),
+			dpi_uuid_seq(record + 16),
+			segment->header.created_ms + dpi_walk_time_ms(record),
+			msg.place,
+		});
+}
+
 static void read_segment(struct log_contents *contents, const dpi_os *os,
 	const dpi_segment *segment, uint64_t end)
 {
@@ -72,16 +91,8 @@ static void read_segment(struct log_contents *contents, const dpi_os *os,
 		if (record == NULL) {
 			break;
 		}
-		if (dpi_walk_kind(record) == DPI_RECORD_EVENT) {
-			add(contents,
-				(struct log_event){
-					segment->header.base + index,
-					dpi_uuid_writer(record + 16),
-					dpi_uuid_seq(record + 16),
-					segment->header.created_ms +
-						dpi_walk_time_ms(record),
-				});
-		}
+		add_record(contents, record, (size_t)(scan.index - index),
+			segment, index);
 	}
 	contents->skipped_bytes += scan.skipped_bytes;
 	dpi_scan_fini(&scan);

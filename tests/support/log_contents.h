@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hub/record.h"
 #include "io/os.h"
 
 /*
@@ -18,6 +19,7 @@ struct log_event {
 	uint64_t writer; /* of its id */
 	uint64_t seq;
 	int64_t append_ms;
+	dpi_source_place place;
 };
 
 struct log_contents {

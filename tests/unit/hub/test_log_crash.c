@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hub/log/log_hub.h"
+#include "log_contents.h"
+#include "log_rig.h"
+#include "sim_os.h"
+#include "test_feed.h"
+
+/*
+ * Random histories of a log on a simulated machine, whose power is cut, or
+ * whose process is killed, at each call that changes the disk. Afterwards:
+ *
+ * - every event that was acknowledged is there, as far as its level promises
+ * - no event is there that was never given, none is there twice, and those of
+ *   one publisher are in their order
+ * - the source places are those of the events that are there
+ * - the log takes events again, and they are behind all others
+ */
+
+#define DIRECTORY "/log"
+#define TOPIC "shop"
+#define PAYLOAD_MAX 3000u
+#define KEY 77u
+/* Events of one publisher; each commit has its own. */
+#define EVENTS_MAX 64u
+#define COMMITS_MAX 64u
+
+struct publisher {
+	dp_ack level;
+	size_t given;
+	size_t acked; /* all or none of them */
+};
+
+struct history {
+	uint64_t random;
+	uint64_t place; /* last one given */
+	size_t count;
+	struct publisher publishers[COMMITS_MAX];
+};
+
+static uint32_t draw(struct history *h, uint32_t below)
+{
+	h->random = h->random * UINT64_C(6364136223846793005) +
+		UINT64_C(1442695040888963407);
+	return (uint32_t)(h->random >> 33) % below;
+}
+
+static void give_event(struct history *h, struct test_feed *feed)
+{
+	static const char payload[PAYLOAD_MAX];
+	dp_event ev = DP_EVENT_INIT;
+	dpi_source_place place = {0, 0};
+
+	ev.type = "test.Event";
+	ev.payload.data = payload;
+	ev.payload.size = draw(h, 4) == 0 ? draw(h, PAYLOAD_MAX) : draw(h, 90);
+	if (draw(h, 2) == 0) {
+		place = (dpi_source_place){KEY, ++h->place};
+	}
+	test_feed_add(feed, &ev, place);
+}
+
+/* One publisher's whole life; its number is the writer in its ids. */
+static void commit_some(struct history *h, dpi_writer *writer)
+{
+	struct publisher *p = &h->publishers[h->count];
+	size_t events = 1 + draw(h, EVENTS_MAX / 2);
+	struct test_feed feed;
+
+	p->level = draw(h, 3) == 0 ? DP_ACK_WRITTEN : DP_ACK_DURABLE;
+	test_feed_init(&feed, p->level);
+	feed.writer = h->count + 1;
+	writer->ops->attach(writer, &feed.feed);
+	for (size_t i = 0; i < events; i++) {
+		give_event(h, &feed);
+	}
+	writer->ops->commit(writer);
+	assert_int_equal(feed.ok + feed.failed, events);
+	writer->ops->detach(writer, &feed.feed);
+	p->given = events;
+	p->acked = feed.ok;
+	h->count++;
+	test_feed_fini(&feed);
+}
+
+/* Opens, commits some times, closes; returns false if it could not begin. */
+static bool run_process(struct history *h, const dpi_os *os, size_t commits)
+{
+	struct log_rig rig;
+	dpi_writer *writer = NULL;
+
+	log_rig_init(&rig);
+	if (log_rig_open(&rig, os, DIRECTORY) == DP_OK) {
+		writer = log_rig_writer(&rig, TOPIC);
+	}
+	for (size_t i = 0; i < commits && writer != NULL; i++) {
+		commit_some(h, writer);
+	}
+	log_rig_close(&rig);
+	return writer != NULL;
+}
+
+static void run_history(struct history *h, uint64_t seed, const dpi_os *os)
+{
+	*h = (struct history){.random = seed};
+	for (int i = 0; i < 3; i++) {
+		(void)run_process(h, os, 3 + draw(h, 6));
+	}
+}
+
+static void check_events(
+	const struct history *h, const struct log_contents *contents)
+{
+	uint64_t last[COMMITS_MAX + 1] = {0};
+
+	for (size_t i = 0; i < contents->count; i++) {
+		const struct log_event *event = &contents->events[i];
+		const struct publisher *p;
+
+		assert_in_range(event->writer, 1, h->count);
+		p = &h->publishers[event->writer - 1];
+		assert_true(event->seq < p->given);
+		assert_true(event->seq >= last[event->writer]);
+		last[event->writer] = event->seq + 1;
+	}
+}
+
+static void check_acked(const struct history *h,
+	const struct log_contents *contents, dp_ack least, size_t from,
+	size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		const struct publisher *p = &h->publishers[i];
+
+		for (uint64_t seq = 0; p->level >= least && seq < p->acked;
+			seq++) {
+			assert_true(log_contents_has(contents, i + 1, seq));
+		}
+	}
+}
+
+static uint64_t greatest_place(const dpi_os *os)
+{
+	struct log_contents contents;
+	uint64_t greatest = 0;
+
+	log_contents_read(&contents, os, DIRECTORY, TOPIC, 0);
+	for (size_t i = 0; i < contents.count; i++) {
+		if (contents.events[i].place.next > greatest) {
+			greatest = contents.events[i].place.next;
+		}
+	}
+	log_contents_free(&contents);
+	return greatest;
+}
+
+/* What the events say that are in the log, against what the hub says. */
+static void check_places(const dpi_os *os)
+{
+	struct log_rig rig;
+	uint64_t next;
+
+	log_rig_init(&rig);
+	assert_int_equal(log_rig_open(&rig, os, DIRECTORY), DP_OK);
+	assert_int_equal(
+		rig.hub->ops->source_next(rig.hub, TOPIC, KEY, &next, NULL),
+		DP_OK);
+	assert_int_equal(next, greatest_place(os));
+	log_rig_close(&rig);
+}
+
+/* least: the level that must have survived. */
+static void check_log(struct history *h, const dpi_os *os, dp_ack least)
+{
+	size_t before = h->count;
+	struct log_contents contents;
+
+	check_places(os);
+	assert_true(run_process(h, os, 2));
+	assert_int_equal(
+		h->publishers[before].acked, h->publishers[before].given);
+	log_contents_read(&contents, os, DIRECTORY, TOPIC, 0);
+	check_events(h, &contents);
+	check_acked(h, &contents, least, 0, before);
+	check_acked(h, &contents, DP_ACK_WRITTEN, before, h->count);
+	assert_int_equal(contents.events[contents.count - 1].writer, h->count);
+	log_contents_free(&contents);
+}
+
+static long count_changes(uint64_t seed)
+{
+	struct sim_disk *disk = sim_disk_new(seed);
+	struct history h;
+	long changes;
+
+	run_history(&h, seed, sim_disk_start(disk));
+	changes = sim_disk_changes(disk);
+	sim_disk_free(disk);
+	return changes;
+}
+
+/* Cuts the power after k changes, and again while the log is recovered. */
+static void cut_power(uint64_t seed, long k, uint64_t reboot, long again)
+{
+	struct sim_disk *disk = sim_disk_new(seed);
+	struct history h;
+
+	sim_disk_crash_at(disk, k);
+	run_history(&h, seed, sim_disk_start(disk));
+	sim_disk_reboot(disk, reboot);
+	if (again >= 0) {
+		sim_disk_crash_at(disk, again);
+		(void)run_process(&h, sim_disk_start(disk), 1);
+		sim_disk_reboot(disk, reboot * 31 + 7);
+	}
+	check_log(&h, sim_disk_start(disk), DP_ACK_DURABLE);
+	sim_disk_free(disk);
+}
+
+static void a_loss_of_power_takes_nothing_acknowledged(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 3; seed++) {
+		long changes = count_changes(seed);
+
+		for (long k = 0; k <= changes; k++) {
+			for (uint64_t reboot = 0; reboot < 4; reboot++) {
+				cut_power(seed, k, reboot, -1);
+			}
+		}
+	}
+}
+
+static void a_loss_of_power_during_recovery_takes_nothing(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 4; seed <= 6; seed++) {
+		long changes = count_changes(seed);
+
+		for (long k = 0; k <= changes; k++) {
+			cut_power(seed, k, (uint64_t)k, k % 17);
+			cut_power(seed, k, 1, k % 13);
+		}
+	}
+}
+
+static void kill_process(uint64_t seed, long k)
+{
+	struct sim_disk *disk = sim_disk_new(seed);
+	const dpi_os *os = sim_disk_start(disk);
+	struct history h;
+
+	sim_disk_kill_at(os, k);
+	run_history(&h, seed, os);
+	check_log(&h, sim_disk_start(disk), DP_ACK_WRITTEN);
+	sim_disk_free(disk);
+}
+
+static void a_killed_process_takes_nothing_written(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 7; seed <= 12; seed++) {
+		long changes = count_changes(seed);
+
+		for (long k = 0; k <= changes; k++) {
+			kill_process(seed, k);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_loss_of_power_takes_nothing_acknowledged),
+		cmocka_unit_test(a_loss_of_power_during_recovery_takes_nothing),
+		cmocka_unit_test(a_killed_process_takes_nothing_written),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
