@@ -135,6 +135,7 @@ void log_contents_read(struct log_contents *contents, const dpi_os *os,
 
 		need(dpi_segment_open(&segment, os, directory, &owner,
 			     list.bases[i], false, NULL) == DP_OK);
+		contents->damaged_headers += !segment.has_header;
 		if (end > list.bases[i]) {
 			read_segment(
 				contents, os, &segment, end - list.bases[i]);

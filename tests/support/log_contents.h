@@ -28,6 +28,7 @@ struct log_contents {
 	size_t capacity;
 	uint64_t skipped_bytes; /* by damage between records */
 	size_t segments;
+	size_t damaged_headers;
 };
 
 /* A directory that is not there has no events. Ends the test on errors. */

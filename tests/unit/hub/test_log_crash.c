@@ -188,6 +188,7 @@ static void check_log(struct history *h, const dpi_os *os, dp_ack least)
 	assert_int_equal(
 		h->publishers[before].acked, h->publishers[before].given);
 	log_contents_read(&contents, os, DIRECTORY, TOPIC, 0);
+	assert_int_equal(contents.damaged_headers, 0);
 	check_events(h, &contents);
 	check_acked(h, &contents, least, 0, before);
 	check_acked(h, &contents, DP_ACK_WRITTEN, before, h->count);
@@ -276,12 +277,69 @@ static void a_killed_process_takes_nothing_written(void **state)
 	}
 }
 
+/* As a reader does, which then hands the events over. */
+static void settle(const dpi_os *os)
+{
+	struct log_rig rig;
+	dpi_log_hub *hub;
+
+	log_rig_init(&rig);
+	assert_int_equal(log_rig_open(&rig, os, DIRECTORY), DP_OK);
+	hub = (dpi_log_hub *)rig.hub;
+	assert_int_equal(dpi_log_refresh(hub, NULL), DP_OK);
+	if (hub->partitions != NULL) {
+		assert_int_equal(
+			dpi_log_settle(hub, hub->partitions, NULL), DP_OK);
+	}
+	log_rig_close(&rig);
+}
+
+/* Kills the process, recovers, cuts the power: what was seen in between may
+ * have been read and answered. */
+static void recover_and_cut_power(uint64_t seed, long k)
+{
+	struct sim_disk *disk = sim_disk_new(seed);
+	const dpi_os *os = sim_disk_start(disk);
+	struct log_contents seen;
+	struct log_contents left;
+	struct history h;
+
+	sim_disk_kill_at(os, k);
+	run_history(&h, seed, os);
+	os = sim_disk_start(disk);
+	settle(os);
+	log_contents_read(&seen, os, DIRECTORY, TOPIC, 0);
+	sim_disk_reboot(disk, 0);
+	os = sim_disk_start(disk);
+	log_contents_read(&left, os, DIRECTORY, TOPIC, 0);
+	for (size_t i = 0; i < seen.count; i++) {
+		assert_true(log_contents_has(
+			&left, seen.events[i].writer, seen.events[i].seq));
+	}
+	log_contents_free(&left);
+	log_contents_free(&seen);
+	sim_disk_free(disk);
+}
+
+static void what_was_recovered_is_durable(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 13; seed <= 18; seed++) {
+		long changes = count_changes(seed);
+
+		for (long k = 0; k <= changes; k++) {
+			recover_and_cut_power(seed, k);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_loss_of_power_takes_nothing_acknowledged),
 		cmocka_unit_test(a_loss_of_power_during_recovery_takes_nothing),
 		cmocka_unit_test(a_killed_process_takes_nothing_written),
+		cmocka_unit_test(what_was_recovered_is_durable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
