@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /*
  * Runs a fuzz target over a corpus without a fuzzer: each file of the
  * directory that is given, as it is, cut short, and with bytes changed. What
- * is changed depends on the contents alone, so a failure comes again.
+ * is changed depends on the contents and the round alone, so a failure comes
+ * again. One round, or with DP_TEST_SECONDS as many as fit.
  */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -52,11 +54,11 @@ static void run_mutated(const uint8_t *data, size_t size, uint64_t *seed)
 	free(copy);
 }
 
-static void replay(const char *path)
+static void replay(const char *path, uint64_t round)
 {
 	static uint8_t data[INPUT_MAX];
 	FILE *file = fopen(path, "rb");
-	uint64_t seed = 88172645463325252;
+	uint64_t seed = 88172645463325252 + round;
 	size_t size;
 
 	if (file == NULL) {
@@ -71,15 +73,16 @@ static void replay(const char *path)
 	}
 }
 
-int main(int argc, char **argv)
+/* Returns how many inputs there are. */
+static int replay_all(const char *corpus, uint64_t round)
 {
-	DIR *dir = argc == 2 ? opendir(argv[1]) : NULL;
+	DIR *dir = opendir(corpus);
 	const struct dirent *entry;
 	int count = 0;
 
 	if (dir == NULL) {
-		fprintf(stderr, "usage: %s CORPUS\n", argv[0]);
-		return 2;
+		perror(corpus);
+		exit(2);
 	}
 	while ((entry = readdir(dir)) != NULL) {
 		char path[4096];
@@ -87,11 +90,29 @@ int main(int argc, char **argv)
 		if (entry->d_name[0] == '.') {
 			continue;
 		}
-		snprintf(path, sizeof(path), "%s/%s", argv[1], entry->d_name);
-		replay(path);
+		snprintf(path, sizeof(path), "%s/%s", corpus, entry->d_name);
+		replay(path, round);
 		count++;
 	}
 	closedir(dir);
-	printf("%d inputs, each %d times\n", count, MUTATIONS + 1);
+	return count;
+}
+
+int main(int argc, char **argv)
+{
+	const char *seconds = getenv("DP_TEST_SECONDS");
+	time_t end = time(NULL) + (seconds != NULL ? atol(seconds) : 0);
+	uint64_t round = 0;
+	int count;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: %s CORPUS\n", argv[0]);
+		return 2;
+	}
+	do {
+		count = replay_all(argv[1], round++);
+	} while (time(NULL) < end);
+	printf("%d inputs, each %llu times\n", count,
+		(unsigned long long)round * (MUTATIONS + 1));
 	return count > 0 ? 0 : 1;
 }
