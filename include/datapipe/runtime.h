@@ -57,7 +57,7 @@ typedef void (*dp_log_fn)(void *user, const dp_log_record *record);
 typedef struct dp_runtime_options {
 	/** Set by the INIT macro. */
 	size_t struct_size;
-	/** Where memory comes from. NULL: malloc. Must outlive the runtime. */
+	/** Where memory comes from. NULL: malloc. Copied; its user is not. */
 	const dp_allocator *allocator;
 	/** Receives log records. NULL: silence. */
 	dp_log_fn log;
@@ -89,7 +89,11 @@ typedef struct dp_completion {
  * @param ret_rt  receives the runtime; untouched on failure
  * @param opts    options, or NULL for the defaults
  * @param err     why, or NULL
- * @errors        DP_ENOMEM, DP_EABI, DP_EIO
+ * @errors        DP_EINVAL  the allocator lacks a function, or log_level is
+ *                           none of DP_LOG_*
+ *                DP_EABI    struct_size was never set
+ *                DP_EIO     Linux before 4.14
+ *                DP_ENOMEM
  * @owns          the caller, who calls dp_runtime_free()
  * @thread        any
  * @since         0.1
@@ -101,7 +105,8 @@ DP_API DP_NODISCARD dp_status dp_runtime_new(
  * Stops the threads and frees everything. All objects made with the runtime
  * must have been freed before.
  *
- * In a child after fork() it frees memory only.
+ * In a child after fork() it waits for nothing; what other threads had in hand
+ * when the process was forked stays allocated there.
  *
  * @param rt  runtime, or NULL
  * @thread    any, but only one; not from a callback of this runtime
@@ -115,8 +120,12 @@ DP_API void dp_runtime_free(dp_runtime *rt);
  * @param rt         runtime
  * @param items      room for @p max completions
  * @param max        at least 1
- * @param timeout_ns how long to wait for the first; 0 returns at once
- * @return           how many were stored, 0 after the time; or DP_EFORKED
+ * @param timeout_ns how long to wait for the first; 0 returns at once,
+ *                   #DP_FOREVER never gives up
+ * @return           how many were stored, 0 after the time; or a negative
+ *                   status
+ * @errors           DP_EINVAL  NULL, no room, or a negative time
+ *                   DP_EFORKED made before fork()
  * @thread           any; several threads share the completions
  * @since            0.1
  */
@@ -131,7 +140,10 @@ DP_API int64_t dp_runtime_poll(dp_runtime *rt, dp_completion *items, size_t max,
  *
  * @param rt   runtime
  * @param err  why, or NULL
- * @return     descriptor, or a negative status
+ * @return     descriptor, closed with the runtime, or a negative status
+ * @errors     DP_EINVAL  rt is NULL
+ *             DP_EIO     no descriptor is free
+ *             DP_EFORKED made before fork()
  * @thread     any
  * @since      0.1
  */

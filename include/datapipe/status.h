@@ -89,6 +89,8 @@ DP_API int dp_error_sys_errno(const dp_error *err);
 /**
  * Returns 1 if the same call may succeed later without any change, else 0.
  *
+ * Those are #DP_EAGAIN, #DP_ENOMEM, #DP_ENOSPC, #DP_ELOCKED and #DP_ETIMEDOUT.
+ *
  * @param err  error, or NULL, which reads as 0
  * @thread     any
  * @since      0.1

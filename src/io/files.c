@@ -87,21 +87,15 @@ static dp_status make_level(const dpi_os *os, const char *path, dp_error **err)
  */
 static dp_status make_last(const dpi_os *os, const char *path, dp_error **err)
 {
-	dp_error *why = NULL;
 	dp_status st = make_level(os, path, err);
 
 	if (st != DP_OK) {
 		return st;
 	}
-	st = dpi_files_sync_parent(os, path, &why);
-	if (st == DP_OK || st == DP_EDENIED) {
-		dp_error_free(why);
+	st = dpi_files_sync_parent(os, path, err);
+	if (st == DP_EDENIED) {
+		dpi_error_clear(err);
 		return DP_OK;
-	}
-	if (err != NULL) {
-		*err = why;
-	} else {
-		dp_error_free(why);
 	}
 	return st;
 }

@@ -148,6 +148,33 @@ static void a_long_message_is_cut_and_stays_text(void **state)
 	dp_error_free(err);
 }
 
+static void a_message_that_cannot_be_printed_is_empty(void **state)
+{
+	const wchar_t none[] = {(wchar_t)0x7fffffff, 0};
+	dp_error *err = NULL;
+
+	(void)state;
+	assert_int_equal(
+		dpi_error_set(&err, DP_EINVAL, "x%ls", none), DP_EINVAL);
+	assert_string_equal(dp_error_message(err), "");
+	dp_error_free(err);
+}
+
+static void a_cleared_error_can_be_set_again(void **state)
+{
+	dp_error *err = NULL;
+
+	(void)state;
+	(void)dpi_error_set(&err, DP_EINVAL, "first");
+	dpi_error_clear(&err);
+	assert_null(err);
+	dpi_error_clear(&err);
+	dpi_error_clear(NULL);
+	(void)dpi_error_set(&err, DP_EIO, "second");
+	assert_string_equal(dp_error_message(err), "second");
+	dp_error_free(err);
+}
+
 static void out_of_memory_yields_the_static_error(void **state)
 {
 	dp_error *err = NULL;
@@ -218,6 +245,8 @@ int main(void)
 		cmocka_unit_test(a_copy_outlives_the_original),
 		cmocka_unit_test(a_message_is_one_printable_line),
 		cmocka_unit_test(a_long_message_is_cut_and_stays_text),
+		cmocka_unit_test(a_message_that_cannot_be_printed_is_empty),
+		cmocka_unit_test(a_cleared_error_can_be_set_again),
 		cmocka_unit_test(out_of_memory_yields_the_static_error),
 		cmocka_unit_test(a_prefix_that_finds_no_memory_keeps_the_cause),
 		cmocka_unit_test(what_may_pass_by_itself_is_retriable),
