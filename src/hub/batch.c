@@ -44,6 +44,7 @@ void dp_batch_unref(dp_batch *batch)
 		__atomic_sub_fetch(&batch->refs, 1, __ATOMIC_ACQ_REL) > 0) {
 		return;
 	}
+	dp_batch_unref(batch->owner);
 	batch->alloc->free(batch->alloc->user, batch,
 		block_size(batch->capacity, batch->data_size));
 }

@@ -21,6 +21,8 @@ struct dp_batch {
 	uint32_t refs; /* atomic */
 	/* This partition is new to this process: ask what is known of it. */
 	bool is_first;
+	struct dp_batch
+		*owner; /* of the records if they are not here; counted */
 	dpi_partition_name from;
 	char topic[256]; /* from.topic points here */
 	size_t count;

@@ -226,6 +226,12 @@ static dp_status check_running(dp_pipeline *pipe, dp_error **err)
 	return DP_OK;
 }
 
+static uint64_t in_hand(const dp_job_report *job)
+{
+	return job->in_events - job->delivered_events - job->dead_events -
+		job->dropped_events - job->repeat_events;
+}
+
 /* Adds up what jobs have left, and what they have done. */
 static dp_status look(
 	dp_pipeline *pipe, uint64_t *ret_left, uint64_t *ret_in, dp_error **err)
@@ -241,7 +247,7 @@ static dp_status look(
 			return dpi_error_set(err, report.last_status,
 				"job %s: %s", job->name, message);
 		}
-		*ret_left += report.left_events;
+		*ret_left += report.left_events + in_hand(&report);
 		*ret_in += report.in_events;
 	}
 	return DP_OK;

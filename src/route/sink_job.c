@@ -30,10 +30,15 @@ static fate fate_of(
 	return msg->attempt <= job->crash_attempts ? FATE_OFFER : FATE_CRASHED;
 }
 
-static dp_batch *subset_new(const dp_batch *batch, size_t capacity)
+static dp_batch *subset_new(dp_batch *batch, size_t capacity)
 {
-	return dpi_batch_new(batch->alloc, batch->from.topic,
+	dp_batch *subset = dpi_batch_new(batch->alloc, batch->from.topic,
 		batch->from.partition, capacity, 0);
+
+	if (subset != NULL) {
+		subset->owner = dp_batch_ref(batch);
+	}
+	return subset;
 }
 
 static void subset_add(dp_batch *subset, const dp_message *msg)
@@ -58,7 +63,7 @@ static void set_offer(dpi_job *job, dp_batch *offer)
 static dp_status sift(dpi_job *job, dpi_intake *intake, size_t offered,
 	dpi_tally *tally, dp_error **err)
 {
-	const dp_batch *batch = job->batch;
+	dp_batch *batch = job->batch;
 	dp_batch *subset = NULL;
 	dp_status st = DP_OK;
 

@@ -8,7 +8,8 @@ import sys
 import tree
 
 # Folders on one line are siblings: they may not include each other. What is
-# in a subfolder belongs to its top folder. proto is generated from proto/.
+# in a subfolder belongs to its top folder. proto is generated from proto/;
+# support is tests/support, of which the kit for users' tests has a part.
 LAYERS = [
     ["proto"],
     ["base"],
@@ -18,6 +19,8 @@ LAYERS = [
     ["hub"],
     ["publish", "sink"],
     ["route"],
+    ["support"],
+    ["test"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
