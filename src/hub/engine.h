@@ -28,8 +28,6 @@ typedef struct dpi_engine {
 
 	pthread_mutex_t lock; /* guards what follows */
 	dpi_held *first;      /* in the order of their turns */
-	bool is_claimed;
-	uint32_t claimed_news; /* at the last claim */
 	bool is_interrupted;
 	bool is_asleep; /* a pull is in the backend's wait */
 	uint64_t delivered;
@@ -62,11 +60,8 @@ static inline dp_time_ns dpi_time_earlier(dp_time_ns a, dp_time_ns b)
 dp_status dpi_engine_pull(dp_subscription *sub, dp_batch **ret_batch,
 	size_t max, dp_time_ns timeout_ns, dp_error **err);
 
-/*
- * Claims what there is to be claimed if the backend has news, and gives back
- * what others want. The lock is held.
- */
-DP_NODISCARD dp_status dpi_engine_claim(
-	dpi_engine *engine, uint32_t news, dp_error **err);
+/* Claims what there is to be claimed, and gives back what others want. The
+ * lock is held. */
+DP_NODISCARD dp_status dpi_engine_claim(dpi_engine *engine, dp_error **err);
 
 #endif /* DPI_HUB_ENGINE_H */

@@ -6,6 +6,7 @@
 #include "base/adopt.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "hub/log/log_hub.h"
 #include "hub/memory.h"
 
 /*
@@ -100,8 +101,12 @@ static const char *after_scheme(const char *address, const char *scheme)
 static dp_status open_address(dp_hub **ret_hub, dp_runtime *rt,
 	const char *address, const dp_hub_options *opts, dp_error **err)
 {
+	const char *directory = after_scheme(address, "log:");
 	const char *name = after_scheme(address, "memory:");
 
+	if (directory != NULL && directory[0] != '\0') {
+		return dpi_log_hub_open(ret_hub, rt, directory, opts, err);
+	}
 	if (name != NULL && dpi_name_valid(name, DPI_NAME_MAX)) {
 		return dpi_memory_hub_open(ret_hub, rt, name, opts, err);
 	}

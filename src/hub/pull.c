@@ -75,28 +75,17 @@ static dp_status share(dpi_engine *engine, dp_error **err)
 	return DP_OK;
 }
 
-static dp_status claim(dpi_engine *engine, uint32_t news, dp_error **err)
+dp_status dpi_engine_claim(dpi_engine *engine, dp_error **err)
 {
 	dpi_reader *readers = NULL;
 	dp_status held;
 	dp_status st;
 
-	if (engine->is_claimed && engine->claimed_news == news) {
-		return DP_OK;
-	}
 	st = engine->backend->ops->claim(engine->backend, &readers, err);
 	held = hold_all(engine, readers, st == DP_OK ? err : NULL);
-	if (st == DP_OK && held == DP_OK) {
-		engine->is_claimed = true;
-		engine->claimed_news = news;
+	if (st == DP_OK) {
+		st = held;
 	}
-	return st != DP_OK ? st : held;
-}
-
-dp_status dpi_engine_claim(dpi_engine *engine, uint32_t news, dp_error **err)
-{
-	dp_status st = claim(engine, news, err);
-
 	return st == DP_OK ? share(engine, err) : st;
 }
 
@@ -161,14 +150,14 @@ static dp_status too_much(dp_error **err)
 }
 
 /* One look at everything. DP_ETIMEDOUT without an error: nothing now. */
-static dp_status try_pull(dpi_engine *engine, dp_batch **ret_batch, size_t max,
-	uint32_t news, dp_error **err)
+static dp_status try_pull(
+	dpi_engine *engine, dp_batch **ret_batch, size_t max, dp_error **err)
 {
 	dpi_held_limits limits = {.now = dpi_engine_now(engine)};
 	bool is_blocked = false;
 	dp_status st;
 
-	st = dpi_engine_claim(engine, news, err);
+	st = dpi_engine_claim(engine, err);
 	if (st != DP_OK) {
 		return st;
 	}
@@ -247,7 +236,7 @@ static dp_status pull_locked(dpi_engine *engine, dp_batch **ret_batch,
 		if (engine->is_interrupted) {
 			return canceled(engine, err);
 		}
-		st = try_pull(engine, ret_batch, max, news, err);
+		st = try_pull(engine, ret_batch, max, err);
 		if (st != DP_ETIMEDOUT) {
 			return st;
 		}

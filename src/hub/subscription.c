@@ -186,8 +186,7 @@ static dp_status engine_stats(
 	ret->delivered_events = engine->delivered;
 	ret->redelivered_events = engine->redelivered;
 	ret->acked_events = engine->acked;
-	st = dpi_engine_claim(
-		engine, engine->backend->ops->news(engine->backend), err);
+	st = dpi_engine_claim(engine, err);
 	for (dpi_held *held = engine->first; st == DP_OK && held != NULL;
 		held = held->next) {
 		uint64_t events = 0;

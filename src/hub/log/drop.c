@@ -51,9 +51,9 @@ dp_status dpi_log_drop(dpi_log_hub *hub, dpi_log_partition *partition,
 	return st;
 }
 
-/* Events of a segment up to end, as far as they can be read. */
-static uint64_t count_events(dpi_log_hub *hub,
-	const dpi_log_partition *partition, uint64_t base, uint64_t end)
+uint64_t dpi_partition_count_events(dpi_log_hub *hub,
+	const dpi_log_partition *partition, uint64_t base, uint64_t from,
+	uint64_t end)
 {
 	dpi_segment_owner owner = dpi_log_owner(hub, &partition->name);
 	const uint8_t *record = NULL;
@@ -66,8 +66,8 @@ static uint64_t count_events(dpi_log_hub *hub,
 		    false, NULL) != DP_OK) {
 		return 0;
 	}
-	if (dpi_scan_init(&scan, hub->alloc, hub->os, &segment, 0,
-		    end - base) == DP_OK) {
+	if (dpi_scan_init(&scan, hub->alloc, hub->os, &segment,
+		    from > base ? from - base : 0, end - base) == DP_OK) {
 		while (dpi_scan_next(&scan, &record, &index, NULL) == DP_OK &&
 			record != NULL) {
 		}
@@ -89,8 +89,8 @@ static bool drop_oldest(dpi_log_hub *hub, dpi_log_partition *partition)
 		return false;
 	}
 	if (list.count > 1) {
-		events = count_events(
-			hub, partition, list.bases[0], list.bases[1]);
+		events = dpi_partition_count_events(hub, partition,
+			list.bases[0], list.bases[0], list.bases[1]);
 		is_dropped = remove_segment(hub, partition, list.bases[0],
 				     NULL) == DP_OK;
 		dpi_log_count(

@@ -8,6 +8,7 @@
 #include "base/thread.h"
 #include "hub/log/committer.h"
 #include "hub/log/identity.h"
+#include "hub/log/log_backend.h"
 #include "hub/log/partition.h"
 #include "hub/log/writer.h"
 
@@ -189,6 +190,8 @@ static const dpi_hub_ops OPS = {
 	.stats = get_stats,
 	.writer = get_writer,
 	.source_next = get_source_next,
+	.subscribe = dpi_log_subscribe,
+	.unsubscribe = dpi_log_unsubscribe,
 };
 
 static dp_status open_files(

@@ -41,6 +41,14 @@ DP_NODISCARD dp_status dpi_partitions_count(
 	dpi_log_hub *hub, dp_hub_stats *ret, dp_error **err);
 
 /*
+ * In drop.c: events in [from, end) of the segment at base, as far as they can
+ * be read. from is the place of a record, or below base.
+ */
+uint64_t dpi_partition_count_events(dpi_log_hub *hub,
+	const dpi_log_partition *partition, uint64_t base, uint64_t from,
+	uint64_t end);
+
+/*
  * In drop.c: removes the oldest segment, to make room, unless it is the only
  * one. Counts its events as dropped. Returns whether there is one less.
  */

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/log/cursor.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/crc32c.h"
+#include "base/error.h"
+#include "io/files.h"
+
+#define MAGIC 0x75637064u /* "dpcu" */
+#define FORMAT 1u
+#define CRC_AT (DPI_CURSOR_SLOT - 4)
+
+static void encode(uint8_t *slot, const dpi_cursor_file *file)
+{
+	memset(slot, 0, DPI_CURSOR_SLOT);
+	dpi_store_u32(slot, MAGIC);
+	dpi_store_u32(slot + 4, FORMAT);
+	dpi_store_u64(slot + 8, file->key);
+	dpi_store_u64(slot + 16, file->sequence);
+	dpi_store_u64(slot + 24, file->cursor.next);
+	dpi_store_u64(slot + 32, file->cursor.tried_end);
+	dpi_store_u64(slot + 40, file->epoch);
+	dpi_store_u32(slot + 48, file->cursor.tries);
+	dpi_store_u32(slot + CRC_AT, dpi_crc32c(0, slot, CRC_AT));
+}
+
+/* Takes a slot over if it is good and newer than what file has. */
+static void decode(dpi_cursor_file *file, const uint8_t *slot)
+{
+	uint64_t sequence = dpi_load_u64(slot + 16);
+
+	if (dpi_load_u32(slot) != MAGIC || dpi_load_u32(slot + 4) != FORMAT ||
+		dpi_load_u64(slot + 8) != file->key ||
+		dpi_load_u32(slot + CRC_AT) != dpi_crc32c(0, slot, CRC_AT) ||
+		sequence <= file->sequence) {
+		return;
+	}
+	file->sequence = sequence;
+	file->cursor.next = dpi_load_u64(slot + 24);
+	file->cursor.tried_end = dpi_load_u64(slot + 32);
+	file->cursor.tries = dpi_load_u32(slot + 48);
+	file->epoch = dpi_load_u64(slot + 40);
+}
+
+static dp_status load(dpi_cursor_file *file, const char *path, dp_error **err)
+{
+	uint8_t slots[2 * DPI_CURSOR_SLOT] = {0};
+	int64_t size;
+
+	size = dpi_os_read_all(file->os, file->fd, slots, sizeof(slots), 0);
+	if (size < 0) {
+		return dpi_error_sys(
+			err, (int)-size, "%s cannot be read", path);
+	}
+	decode(file, slots);
+	decode(file, slots + DPI_CURSOR_SLOT);
+	file->is_new = size == 0;
+	file->is_damaged = size > 0 && file->sequence == 0;
+	return DP_OK;
+}
+
+dp_status dpi_cursor_open(dpi_cursor_file *ret, const dpi_os *os,
+	const char *path, uint64_t key, dp_error **err)
+{
+	dpi_cursor_file file = {.os = os, .key = key};
+	dp_status st;
+
+	file.fd = os->open(os->self, path, DPI_OPEN_CREATE);
+	if (file.fd < 0) {
+		return dpi_error_sys(
+			err, -file.fd, "%s cannot be opened", path);
+	}
+	st = load(&file, path, err);
+	if (st == DP_OK && file.is_new) {
+		st = dpi_files_sync_parent(os, path, err);
+	}
+	if (st != DP_OK) {
+		(void)os->close(os->self, file.fd);
+		return st;
+	}
+	*ret = file;
+	return DP_OK;
+}
+
+void dpi_cursor_close(dpi_cursor_file *file)
+{
+	(void)file->os->close(file->os->self, file->fd);
+}
+
+dp_status dpi_cursor_save(dpi_cursor_file *file, const dpi_cursor *cursor,
+	uint64_t epoch, bool durable, dp_error **err)
+{
+	dpi_cursor_file after = *file;
+	uint8_t slot[DPI_CURSOR_SLOT];
+	int rc;
+
+	after.cursor = *cursor;
+	after.epoch = epoch;
+	after.sequence++;
+	encode(slot, &after);
+	rc = dpi_os_write_all(file->os, file->fd, slot, sizeof(slot),
+		after.sequence % 2 * DPI_CURSOR_SLOT);
+	if (rc == 0 && durable) {
+		rc = file->os->fdatasync(file->os->self, file->fd);
+	}
+	if (rc != 0) {
+		return dpi_error_sys(
+			err, -rc, "a subscription's place cannot be written");
+	}
+	*file = after;
+	return DP_OK;
+}
+
+dp_status dpi_cursor_peek(const dpi_os *os, const char *path, uint64_t key,
+	dpi_cursor *ret, dp_error **err)
+{
+	dpi_cursor_file file = {.os = os, .key = key};
+	dp_status st;
+	int rc;
+
+	file.fd = os->open(os->self, path, 0);
+	if (file.fd == -ENOENT) {
+		return DP_ENOTFOUND;
+	}
+	if (file.fd < 0) {
+		return dpi_error_sys(
+			err, -file.fd, "%s cannot be opened", path);
+	}
+	st = load(&file, path, err);
+	rc = st == DP_OK ? os->fdatasync(os->self, file.fd) : 0;
+	(void)os->close(os->self, file.fd);
+	if (st == DP_OK && rc != 0) {
+		return dpi_error_sys(err, -rc, "%s cannot be synced", path);
+	}
+	if (st == DP_OK && file.sequence == 0) {
+		return DP_ENOTFOUND;
+	}
+	*ret = file.cursor;
+	return st;
+}

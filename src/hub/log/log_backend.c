@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/log/log_backend.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "base/thread.h"
+
+#define LOOK_INTERVAL DP_SECOND
+
+static dpi_log_backend *backend_of(dpi_backend *backend)
+{
+	return (dpi_log_backend *)backend;
+}
+
+static dp_time_ns now_of(const dpi_log_backend *backend)
+{
+	return backend->hub->os->monotonic(backend->hub->os->self);
+}
+
+static dpi_log_partition *first_partition(dpi_log_hub *hub)
+{
+	dpi_log_partition *first;
+
+	dpi_lock(&hub->lock);
+	first = hub->partitions;
+	dpi_unlock(&hub->lock);
+	return first;
+}
+
+static bool is_ours(
+	const dpi_log_backend *backend, const dpi_log_partition *partition)
+{
+	return dpi_pattern_match(
+		backend->claims.topics, dpi_bytes_text(partition->topic));
+}
+
+static bool is_held(
+	const dpi_log_backend *backend, const dpi_log_partition *partition)
+{
+	const dpi_log_reader *reader = backend->readers;
+
+	while (reader != NULL && reader->partition != partition) {
+		reader = reader->next;
+	}
+	return reader != NULL;
+}
+
+static size_t count_matching(const dpi_log_backend *backend)
+{
+	size_t count = 0;
+
+	for (const dpi_log_partition *partition = first_partition(backend->hub);
+		partition != NULL; partition = partition->next) {
+		count += is_ours(backend, partition);
+	}
+	return count;
+}
+
+/* Takes one partition if it is free. */
+static dp_status take(dpi_log_backend *backend, dpi_log_partition *partition,
+	dpi_reader **readers, dp_error **err)
+{
+	dpi_log_reader *reader;
+	dp_status st = dpi_claims_take(&backend->claims, &partition->name, err);
+
+	if (st != DP_OK) {
+		return st == DP_ELOCKED ? DP_OK : st;
+	}
+	st = dpi_log_reader_new(&reader, backend, partition, err);
+	if (st == DP_OK) {
+		reader->reader.next = *readers;
+		*readers = &reader->reader;
+	}
+	return st;
+}
+
+static dp_status take_share(dpi_log_backend *backend, size_t share,
+	dpi_reader **readers, dp_error **err)
+{
+	dpi_log_partition *partition = first_partition(backend->hub);
+	dp_status st = DP_OK;
+
+	for (; st == DP_OK && partition != NULL && backend->count < share;
+		partition = partition->next) {
+		if (is_ours(backend, partition) &&
+			!is_held(backend, partition)) {
+			st = take(backend, partition, readers, err);
+		}
+	}
+	return st;
+}
+
+/* What this opening has too many of goes back once nothing is handed over. */
+static void mark_surplus(dpi_log_backend *backend, size_t share)
+{
+	size_t keep = share;
+
+	for (dpi_log_reader *reader = backend->readers; reader != NULL;
+		reader = reader->next) {
+		reader->reader.is_wanted = keep == 0;
+		keep -= keep > 0;
+	}
+}
+
+static dp_status settle_stuck(dpi_log_backend *backend, dp_error **err)
+{
+	dp_status st = DP_OK;
+
+	for (dpi_log_reader *reader = backend->readers;
+		st == DP_OK && reader != NULL; reader = reader->next) {
+		if (dpi_log_reader_is_stuck(reader)) {
+			st = dpi_log_settle(
+				backend->hub, reader->partition, err);
+		}
+	}
+	return st;
+}
+
+static dp_status look(
+	dpi_log_backend *backend, dpi_reader **readers, dp_error **err)
+{
+	size_t openers = 1;
+	size_t matching;
+	size_t share;
+	dp_status st = dpi_log_refresh(backend->hub, err);
+
+	if (st == DP_OK) {
+		st = dpi_claims_openers(&backend->claims, &openers, err);
+	}
+	if (st != DP_OK) {
+		return st;
+	}
+	matching = count_matching(backend);
+	share = (matching + openers - 1) / openers;
+	st = take_share(backend, share, readers, err);
+	if (st == DP_OK) {
+		st = settle_stuck(backend, err);
+	}
+	mark_surplus(backend, share);
+	backend->others_hold = backend->count < matching;
+	return st;
+}
+
+static bool is_any_behind(const dpi_log_backend *backend)
+{
+	const dpi_log_reader *reader = backend->readers;
+
+	while (reader != NULL && !dpi_log_reader_is_behind(reader)) {
+		reader = reader->next;
+	}
+	return reader != NULL;
+}
+
+/* When to look though nobody tells; DP_FOREVER if all is told. */
+static dp_time_ns next_look(const dpi_log_backend *backend)
+{
+	return backend->others_hold || is_any_behind(backend)
+		? backend->looked_at + LOOK_INTERVAL
+		: DP_FOREVER;
+}
+
+static dp_status log_claim(
+	dpi_backend *base, dpi_reader **readers, dp_error **err)
+{
+	dpi_log_backend *backend = backend_of(base);
+	uint32_t layout = atomic_load(&backend->hub->news->layout);
+	dp_status st;
+
+	if (backend->has_looked && backend->layout == layout &&
+		now_of(backend) < next_look(backend)) {
+		return DP_OK;
+	}
+	st = look(backend, readers, err);
+	if (st == DP_OK) {
+		backend->has_looked = true;
+		backend->layout = layout;
+		backend->looked_at = now_of(backend);
+	}
+	return st;
+}
+
+static uint32_t log_news(dpi_backend *base)
+{
+	return atomic_load(&backend_of(base)->hub->news->word);
+}
+
+static void log_wait(dpi_backend *base, uint32_t seen, dp_time_ns deadline_ns)
+{
+	dpi_log_backend *backend = backend_of(base);
+	dp_time_ns look_at = next_look(backend);
+
+	dpi_log_news_wait(backend->hub->news, backend->hub->os, seen,
+		look_at < deadline_ns ? look_at : deadline_ns);
+}
+
+static void log_interrupt(dpi_backend *base)
+{
+	dpi_log_hub *hub = backend_of(base)->hub;
+
+	dpi_log_news_tell(hub->news, hub->os);
+}
+
+static void log_close(dpi_backend *base)
+{
+	dpi_log_backend *backend = backend_of(base);
+
+	assert(backend->readers == NULL);
+	dpi_claims_close(&backend->claims);
+	dpi_free(backend->hub->alloc, backend, 1, sizeof(*backend));
+}
+
+static const dpi_backend_ops backend_ops = {
+	.claim = log_claim,
+	.news = log_news,
+	.wait = log_wait,
+	.interrupt = log_interrupt,
+	.close = log_close,
+};
+
+dp_status dpi_log_subscribe(dp_hub *base, const char *name,
+	const dp_subscription_options *opts, dp_subscription **ret_sub,
+	dp_error **err)
+{
+	dpi_log_hub *hub = (dpi_log_hub *)base;
+	dpi_log_backend *backend = dpi_zalloc(hub->alloc, 1, sizeof(*backend));
+	dp_status st;
+
+	if (backend == NULL) {
+		return dpi_error_set(
+			err, DP_ENOMEM, "no memory for a subscription");
+	}
+	backend->backend = (dpi_backend){&backend_ops, base->rt, base};
+	backend->hub = hub;
+	backend->read_level = opts->read_level;
+	st = dpi_claims_open(&backend->claims, hub, name, opts, err);
+	if (st != DP_OK) {
+		dpi_free(hub->alloc, backend, 1, sizeof(*backend));
+		return st;
+	}
+	st = dpi_subscription_new(ret_sub, &backend->backend, opts, err);
+	if (st != DP_OK) {
+		log_close(&backend->backend);
+	}
+	return st;
+}
