@@ -7,6 +7,7 @@
 
 /* A full disk is looked at again after this. */
 #define FULL_RETRY_NS (100 * DP_MILLISECOND)
+#define ALARM_TRIES 3
 
 struct dpi_log_committer {
 	dpi_log_hub *hub;
@@ -18,14 +19,26 @@ struct dpi_log_committer {
 	bool must_stop;
 };
 
+/*
+ * An alarm that is not set would leave events where they are, and nobody could
+ * be told: what refuses once may not refuse again.
+ */
+static void ring_at(dpi_log_committer *committer, dp_time_ns at_ns)
+{
+	const dpi_os *os = committer->hub->os;
+	int rc = -1;
+
+	for (int i = 0; rc != 0 && i < ALARM_TRIES; i++) {
+		rc = os->alarm_set(os->self, committer->alarm, at_ns);
+	}
+}
+
 /* With the lock. */
 static void set_alarm(dpi_log_committer *committer, dp_time_ns at_ns)
 {
-	const dpi_os *os = committer->hub->os;
-
 	if (at_ns < committer->set_to) {
 		committer->set_to = at_ns;
-		(void)os->alarm_set(os->self, committer->alarm, at_ns);
+		ring_at(committer, at_ns);
 	}
 }
 
@@ -150,8 +163,7 @@ void dpi_log_committer_stop(dpi_log_committer *committer)
 
 	dpi_lock(&committer->lock);
 	committer->must_stop = true;
-	(void)os->alarm_set(
-		os->self, committer->alarm, os->monotonic(os->self));
+	ring_at(committer, os->monotonic(os->self));
 	dpi_unlock(&committer->lock);
 	dpi_thread_join(committer->thread);
 }

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "faulty_os.h"
+#include "hub/log/log_hub.h"
+#include "log_contents.h"
+#include "log_rig.h"
+#include "sim_os.h"
+#include "test_feed.h"
+
+/* A log on a disk that is full, or fails. */
+
+#define DIRECTORY "/log"
+#define TOPIC "shop"
+
+struct place {
+	struct sim_disk *disk;
+	struct faulty_os faulty;
+	struct log_rig rig;
+	dpi_writer *writer;
+};
+
+static void open_log(struct place *p)
+{
+	assert_int_equal(
+		log_rig_open(&p->rig, &p->faulty.os, DIRECTORY), DP_OK);
+	p->writer = log_rig_writer(&p->rig, TOPIC);
+	assert_non_null(p->writer);
+}
+
+static void init(struct place *p, dp_full_policy policy)
+{
+	p->disk = sim_disk_new(1);
+	faulty_os_init(&p->faulty, sim_disk_start(p->disk));
+	log_rig_init(&p->rig);
+	p->rig.opts.full_policy = policy;
+	open_log(p);
+}
+
+static void fini(struct place *p)
+{
+	log_rig_close(&p->rig);
+	sim_disk_free(p->disk);
+}
+
+/* Commits count events; returns DP_OK or what became of the first. */
+static dp_status commit_events(struct place *p, dp_ack level, size_t count)
+{
+	struct test_feed feed;
+	dp_status st;
+
+	test_feed_init(&feed, level);
+	p->writer->ops->attach(p->writer, &feed.feed);
+	test_feed_add_many(&feed, "a payload of some length ", count);
+	p->writer->ops->commit(p->writer);
+	assert_int_equal(feed.ok + feed.failed, count);
+	st = feed.failed > 0 ? feed.worst : DP_OK;
+	p->writer->ops->detach(p->writer, &feed.feed);
+	test_feed_fini(&feed);
+	return st;
+}
+
+static dp_status commit(struct place *p, size_t count)
+{
+	return commit_events(p, DP_ACK_DURABLE, count);
+}
+
+static size_t count_events(struct place *p)
+{
+	struct log_contents contents;
+	size_t count;
+
+	log_contents_read(&contents, p->faulty.inner, DIRECTORY, TOPIC, 0);
+	count = contents.count;
+	assert_int_equal(contents.skipped_bytes, 0);
+	log_contents_free(&contents);
+	return count;
+}
+
+/* Commits until the disk is full; returns how many events went in. */
+static size_t fill(struct place *p, dp_status wanted)
+{
+	size_t count = 0;
+	dp_status st;
+
+	faulty_os_set_room(&p->faulty, 0);
+	while ((st = commit(p, 100)) == DP_OK) {
+		count += 100;
+	}
+	assert_int_equal(st, wanted);
+	return count;
+}
+
+static void a_full_disk_rejects_and_takes_events_when_there_is_room(
+	void **state)
+{
+	struct place p;
+	size_t count;
+
+	(void)state;
+	init(&p, DP_FULL_REJECT);
+	count = fill(&p, DP_ENOSPC);
+	assert_int_equal(commit(&p, 100), DP_ENOSPC);
+	assert_int_equal(count_events(&p), count);
+	faulty_os_set_room(&p.faulty, -1);
+	assert_int_equal(commit(&p, 100), DP_OK);
+	assert_int_equal(count_events(&p), count + 100);
+	log_rig_close(&p.rig);
+	open_log(&p);
+	assert_int_equal(commit(&p, 5), DP_OK);
+	assert_int_equal(count_events(&p), count + 105);
+	fini(&p);
+}
+
+static void a_log_on_a_full_disk_opens_when_there_is_room(void **state)
+{
+	struct place p;
+	size_t count;
+
+	(void)state;
+	init(&p, DP_FULL_REJECT);
+	count = fill(&p, DP_ENOSPC);
+	log_rig_close(&p.rig);
+	assert_int_equal(log_rig_open(&p.rig, &p.faulty.os, DIRECTORY), DP_OK);
+	assert_null(log_rig_writer(&p.rig, TOPIC));
+	assert_int_equal(dp_error_code(p.rig.err), DP_ENOSPC);
+	assert_int_equal(count_events(&p), count);
+	faulty_os_set_room(&p.faulty, -1);
+	p.writer = log_rig_writer(&p.rig, TOPIC);
+	assert_non_null(p.writer);
+	assert_int_equal(commit(&p, 1), DP_OK);
+	assert_int_equal(count_events(&p), count + 1);
+	fini(&p);
+}
+
+static void a_write_that_found_no_room_leaves_nothing_behind(void **state)
+{
+	struct place p;
+
+	(void)state;
+	init(&p, DP_FULL_REJECT);
+	assert_int_equal(commit(&p, 10), DP_OK);
+	p.faulty.short_bytes = 700;
+	faulty_os_fail(&p.faulty, FAULTY_PWRITEV, 1, ENOSPC, false);
+	assert_int_equal(commit(&p, 50), DP_ENOSPC);
+	p.faulty.short_bytes = 0;
+	faulty_os_heal(&p.faulty);
+	/* Shorter than what was given up, and other records in its place. */
+	assert_int_equal(commit(&p, 1), DP_OK);
+	assert_int_equal(count_events(&p), 11);
+	fini(&p);
+}
+
+static void short_writes_are_gone_on_with(void **state)
+{
+	struct place p;
+
+	(void)state;
+	init(&p, DP_FULL_REJECT);
+	p.faulty.short_bytes = 13;
+	assert_int_equal(commit(&p, 20), DP_OK);
+	p.faulty.short_bytes = 0;
+	assert_int_equal(count_events(&p), 20);
+	fini(&p);
+}
+
+static void the_oldest_go_when_the_disk_is_full_and_are_counted(void **state)
+{
+	struct place p;
+	dp_hub_stats stats;
+
+	(void)state;
+	init(&p, DP_FULL_DROP_OLDEST);
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(commit(&p, 100), DP_OK);
+	}
+	faulty_os_set_room(&p.faulty, 0);
+	for (int i = 0; i < 60; i++) {
+		assert_int_equal(commit(&p, 100), DP_OK);
+	}
+	stats = log_rig_stats(&p.rig);
+	assert_int_equal(stats.appended_events, 10000);
+	assert_true(stats.dropped_events > 0);
+	assert_int_equal(count_events(&p) + stats.dropped_events, 10000);
+	fini(&p);
+}
+
+static void *commit_in_thread(void *arg)
+{
+	struct place *p = arg;
+
+	assert_int_equal(commit(p, 100), DP_OK);
+	return NULL;
+}
+
+static void events_wait_for_room_if_that_is_the_policy(void **state)
+{
+	struct virtual_clock *clock;
+	pthread_t thread;
+	struct place p;
+	size_t count = 0;
+
+	(void)state;
+	init(&p, DP_FULL_BLOCK);
+	clock = sim_disk_clock(p.disk);
+	faulty_os_set_room(&p.faulty, 0);
+	/* 100 events of 78 bytes fit seven times into 64 KiB. */
+	for (; count < 700; count += 100) {
+		assert_int_equal(commit(&p, 100), DP_OK);
+	}
+	assert_int_equal(
+		pthread_create(&thread, NULL, commit_in_thread, &p), 0);
+	virtual_clock_await_sleepers(clock, 2);
+	assert_int_equal(count_events(&p), count);
+	virtual_clock_advance(clock, 100 * DP_MILLISECOND);
+	virtual_clock_await_sleepers(clock, 2);
+	assert_int_equal(count_events(&p), count);
+	faulty_os_set_room(&p.faulty, -1);
+	virtual_clock_advance(clock, 100 * DP_MILLISECOND);
+	pthread_join(thread, NULL);
+	assert_int_equal(count_events(&p), count + 100);
+	fini(&p);
+}
+
+static void a_publisher_that_closes_does_not_wait_for_room(void **state)
+{
+	struct virtual_clock *clock;
+	struct test_feed feed;
+	struct place p;
+
+	(void)state;
+	init(&p, DP_FULL_BLOCK);
+	clock = sim_disk_clock(p.disk);
+	faulty_os_set_room(&p.faulty, 0);
+	for (int i = 0; i < 7; i++) {
+		assert_int_equal(commit(&p, 100), DP_OK);
+	}
+	test_feed_init(&feed, DP_ACK_DURABLE);
+	p.writer->ops->attach(p.writer, &feed.feed);
+	test_feed_add_many(&feed, "a payload of some length ", 100);
+	p.writer->ops->arm(p.writer, 0);
+	virtual_clock_await_sleepers(clock, 1);
+	assert_int_equal(feed.ok + feed.failed, 0);
+	p.writer->ops->detach(p.writer, &feed.feed);
+	assert_int_equal(feed.failed, 100);
+	assert_int_equal(feed.worst, DP_ENOSPC);
+	test_feed_fini(&feed);
+	faulty_os_set_room(&p.faulty, -1);
+	assert_int_equal(commit(&p, 100), DP_OK);
+	assert_int_equal(count_events(&p), 800);
+	fini(&p);
+}
+
+static void after_a_failed_sync_nothing_is_acknowledged(void **state)
+{
+	struct place p;
+
+	(void)state;
+	init(&p, DP_FULL_REJECT);
+	assert_int_equal(commit(&p, 10), DP_OK);
+	faulty_os_fail(&p.faulty, FAULTY_FDATASYNC, 0, EIO, false);
+	assert_int_equal(commit(&p, 10), DP_EIO);
+	assert_int_equal(faulty_os_failed(&p.faulty), 1);
+	/* The disk says yes again: too late. */
+	assert_int_equal(commit(&p, 10), DP_EIO);
+	assert_int_equal(commit_events(&p, DP_ACK_WRITTEN, 10), DP_EIO);
+	log_rig_close(&p.rig);
+	open_log(&p);
+	assert_int_equal(commit(&p, 10), DP_OK);
+	fini(&p);
+}
+
+static void after_a_failed_write_nothing_is_acknowledged(void **state)
+{
+	struct place p;
+
+	(void)state;
+	init(&p, DP_FULL_REJECT);
+	assert_int_equal(commit(&p, 10), DP_OK);
+	faulty_os_fail(&p.faulty, FAULTY_PWRITEV, 0, EIO, false);
+	assert_int_equal(commit(&p, 10), DP_EIO);
+	assert_int_equal(commit(&p, 10), DP_EIO);
+	log_rig_close(&p.rig);
+	open_log(&p);
+	assert_int_equal(commit(&p, 10), DP_OK);
+	assert_int_equal(count_events(&p), 20);
+	fini(&p);
+}
+
+/* As if it had been stopped, thought dead, and was woken. */
+static void an_owner_that_was_replaced_is_shut_out(void **state)
+{
+	dpi_log_partition *partition;
+	struct place p;
+
+	(void)state;
+	init(&p, DP_FULL_REJECT);
+	assert_int_equal(commit(&p, 10), DP_OK);
+	partition = ((dpi_log_hub *)p.rig.hub)->partitions;
+	atomic_fetch_add(&partition->state->epoch, 1);
+	assert_int_equal(commit(&p, 10), DP_ELOCKED);
+	assert_int_equal(commit(&p, 10), DP_EIO);
+	assert_int_equal(count_events(&p), 10);
+	fini(&p);
+}
+
+static void raise_epoch(void *user, faulty_call call, long number)
+{
+	dpi_log_state *page = user;
+
+	(void)number;
+	if (call == FAULTY_FDATASYNC) {
+		atomic_fetch_add(&page->epoch, 1);
+	}
+}
+
+static void what_a_new_owner_did_not_see_is_not_acknowledged(void **state)
+{
+	struct place p;
+
+	(void)state;
+	init(&p, DP_FULL_REJECT);
+	p.faulty.hook_user = ((dpi_log_hub *)p.rig.hub)->partitions->state;
+	p.faulty.hook = raise_epoch;
+	assert_int_equal(commit(&p, 10), DP_ELOCKED);
+	p.faulty.hook = NULL;
+	fini(&p);
+}
+
+/* Opens, commits, asks, closes, with call k failing; returns false once no
+ * call was made to fail. */
+static bool run_with_failure(long k, int error)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	struct place p = {.disk = disk};
+	struct log_contents contents;
+	size_t acked = 0;
+	bool has_failed;
+
+	faulty_os_init(&p.faulty, sim_disk_start(disk));
+	log_rig_init(&p.rig);
+	faulty_os_fail(&p.faulty, FAULTY_ANY, k, error, false);
+	if (log_rig_open(&p.rig, &p.faulty.os, DIRECTORY) == DP_OK) {
+		uint64_t next;
+
+		(void)p.rig.hub->ops->source_next(
+			p.rig.hub, TOPIC, 7, &next, NULL);
+		p.writer = log_rig_writer(&p.rig, TOPIC);
+		for (int i = 0; i < 12 && p.writer != NULL; i++) {
+			acked += commit(&p, 100) == DP_OK ? 100 : 0;
+		}
+	}
+	log_rig_close(&p.rig);
+	has_failed = faulty_os_failed(&p.faulty) > 0;
+	faulty_os_heal(&p.faulty);
+	open_log(&p);
+	assert_int_equal(commit(&p, 1), DP_OK);
+	log_contents_read(&contents, p.faulty.inner, DIRECTORY, TOPIC, 0);
+	assert_true(contents.count >= acked + 1);
+	log_contents_free(&contents);
+	fini(&p);
+	return has_failed;
+}
+
+static void no_call_that_fails_costs_what_was_acknowledged(void **state)
+{
+	(void)state;
+	for (long k = 0; run_with_failure(k, EIO); k++) {
+	}
+	for (long k = 0; run_with_failure(k, ENOSPC); k++) {
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			a_full_disk_rejects_and_takes_events_when_there_is_room),
+		cmocka_unit_test(a_log_on_a_full_disk_opens_when_there_is_room),
+		cmocka_unit_test(
+			a_write_that_found_no_room_leaves_nothing_behind),
+		cmocka_unit_test(short_writes_are_gone_on_with),
+		cmocka_unit_test(
+			the_oldest_go_when_the_disk_is_full_and_are_counted),
+		cmocka_unit_test(events_wait_for_room_if_that_is_the_policy),
+		cmocka_unit_test(
+			a_publisher_that_closes_does_not_wait_for_room),
+		cmocka_unit_test(after_a_failed_sync_nothing_is_acknowledged),
+		cmocka_unit_test(after_a_failed_write_nothing_is_acknowledged),
+		cmocka_unit_test(an_owner_that_was_replaced_is_shut_out),
+		cmocka_unit_test(
+			what_a_new_owner_did_not_see_is_not_acknowledged),
+		cmocka_unit_test(
+			no_call_that_fails_costs_what_was_acknowledged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
