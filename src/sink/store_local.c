@@ -23,6 +23,9 @@
 /* Folders that are remembered. A forgotten one costs a few syncs. */
 #define SYNCED_MAX 4096u
 
+/* So that every name below fits in a path. */
+#define ROOT_MAX 2048
+
 typedef struct store_local {
 	dp_store base;
 	const dpi_os *os;
@@ -126,16 +129,6 @@ static size_t folder_length(const char *name)
 	return slash != NULL ? (size_t)(slash - name) : 0;
 }
 
-static dp_status local_make_folder(
-	dp_store *store, const char *folder, dp_error **err)
-{
-	const store_local *local = local_of(store);
-	char path[DPI_PATH_MAX];
-	dp_status st = path_of(path, local, folder, err);
-
-	return st == DP_OK ? dpi_files_mkdir(local->os, path, err) : st;
-}
-
 /* Whether rename failed for want of the target's folder, which is made. */
 static dp_status make_folder_of(const store_local *local, const char *from,
 	const char *to, bool *ret_made, dp_error **err)
@@ -215,6 +208,19 @@ static dp_status local_sync(dp_store *store, const char *folder, dp_error **err)
 		set_synced(local, hash);
 	}
 	return st;
+}
+
+static dp_status local_make_folder(
+	dp_store *store, const char *folder, dp_error **err)
+{
+	const store_local *local = local_of(store);
+	char path[DPI_PATH_MAX];
+	dp_status st = path_of(path, local, folder, err);
+
+	if (st == DP_OK) {
+		st = dpi_files_mkdir(local->os, path, err);
+	}
+	return st == DP_OK ? local_sync(store, folder, err) : st;
 }
 
 static dp_status local_remove(dp_store *store, const char *name, dp_error **err)
@@ -396,17 +402,49 @@ static store_local *make_local(dp_runtime *rt, const char *path)
 	return local;
 }
 
+/*
+ * The root and what is above it, as far as we may: a directory that we may not
+ * read is none that we made.
+ */
+static dp_status sync_above(const store_local *local, dp_error **err)
+{
+	char path[DPI_PATH_MAX];
+	dp_status st = dpi_files_path(path, err, "%s", local->root);
+
+	while (st == DP_OK && path[0] != '\0' && strcmp(path, "/") != 0) {
+		st = dpi_files_sync_parent(local->os, path, err);
+		path[folder_length(path)] = '\0';
+	}
+	if (st == DP_EDENIED) {
+		dpi_error_clear(err);
+		return DP_OK;
+	}
+	return st;
+}
+
+static dp_status make_root(const store_local *local, dp_error **err)
+{
+	dp_status st = dpi_files_mkdir(local->os, local->root, err);
+
+	return st == DP_OK ? sync_above(local, err) : st;
+}
+
 dp_status dpi_store_local_open(
 	dp_store **ret_store, dp_runtime *rt, const char *path, dp_error **err)
 {
-	store_local *local = make_local(rt, path);
+	store_local *local;
 	dp_status st;
 
+	if (strnlen(path, ROOT_MAX + 1) > ROOT_MAX) {
+		return dpi_error_set(err, DP_EINVAL,
+			"path of a store is over %d bytes", ROOT_MAX);
+	}
+	local = make_local(rt, path);
 	if (local == NULL) {
 		return dpi_error_set(
 			err, DP_ENOMEM, "no memory for store %s", path);
 	}
-	st = dpi_files_mkdir(local->os, local->root, err);
+	st = make_root(local, err);
 	if (st != DP_OK) {
 		local_close(&local->base);
 		return st;
