@@ -11,7 +11,7 @@
 
 /*
  * What a simulated disk is made of: sim_file.c has the bytes, sim_names.c the
- * directories, sim_os.c the calls. All of it is under the disk's lock.
+ * directories. All of it is under the disk's lock.
  */
 
 #define SIM_SECTOR 512
