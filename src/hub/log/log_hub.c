@@ -33,6 +33,7 @@ static void free_hub(dpi_log_hub *hub)
 	dpi_partitions_fini(hub);
 	dpi_log_news_unmap(hub->news, hub->os);
 	dpi_locks_close(&hub->locks);
+	dpi_log_prepare_fini(&hub->prepare);
 	(void)pthread_mutex_destroy(&hub->lock);
 	dpi_free(hub->alloc, hub->directory, strlen(hub->directory) + 1, 1);
 	dpi_free(hub->alloc, hub, 1, sizeof(*hub));
@@ -64,7 +65,7 @@ static void close_hub(dp_hub *base)
 		abandon_hub(hub);
 		return;
 	}
-	dpi_log_prepare_fini(&hub->prepare);
+	dpi_log_prepare_stop(&hub->prepare);
 	if (hub->committer != NULL) {
 		dpi_log_committer_stop(hub->committer);
 	}

@@ -54,12 +54,12 @@ static void *run(void *arg)
 void dpi_log_prepare_ask(dpi_log_prepare *prepare, dpi_log_tail *tail)
 {
 	dpi_lock(&prepare->lock);
-	if (!prepare->is_started) {
+	if (!prepare->is_started && !prepare->must_stop) {
 		prepare->is_started =
 			dpi_thread_start(&prepare->thread, "dp-prepare", run,
 				prepare, NULL) == DP_OK;
 	}
-	if (prepare->is_started && !tail->is_queued) {
+	if (prepare->is_started && !prepare->must_stop && !tail->is_queued) {
 		tail->is_queued = true;
 		tail->prepare_next = prepare->queue;
 		prepare->queue = tail;
@@ -68,7 +68,7 @@ void dpi_log_prepare_ask(dpi_log_prepare *prepare, dpi_log_tail *tail)
 	dpi_unlock(&prepare->lock);
 }
 
-void dpi_log_prepare_fini(dpi_log_prepare *prepare)
+void dpi_log_prepare_stop(dpi_log_prepare *prepare)
 {
 	bool is_started;
 
@@ -80,5 +80,9 @@ void dpi_log_prepare_fini(dpi_log_prepare *prepare)
 	if (is_started) {
 		dpi_thread_join(prepare->thread);
 	}
+}
+
+void dpi_log_prepare_fini(dpi_log_prepare *prepare)
+{
 	(void)pthread_mutex_destroy(&prepare->lock);
 }

@@ -28,10 +28,12 @@ typedef struct dpi_log_prepare {
 } dpi_log_prepare;
 
 void dpi_log_prepare_init(dpi_log_prepare *prepare, const dpi_os *os);
-/* Finishes the tail in hand, and stops. */
+/* Finishes the tail in hand, and stops; who asks later asks in vain. */
+void dpi_log_prepare_stop(dpi_log_prepare *prepare);
+/* After stop, or in a child after fork(). */
 void dpi_log_prepare_fini(dpi_log_prepare *prepare);
 
-/* Has dpi_tail_prepare() called soon. tail lives until fini. */
+/* Has dpi_tail_prepare() called soon. tail lives until stop. */
 void dpi_log_prepare_ask(dpi_log_prepare *prepare, struct dpi_log_tail *tail);
 
 #endif /* DPI_HUB_LOG_PREPARE_H */
