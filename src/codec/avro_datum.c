@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/plan.h"
+
+#include "codec/json.h"
+#include "codec/map_order.h"
+#include "codec/scan.h"
+#include "codec/value.h"
+
+/*
+ * A record is scanned into the slots of a frame, then its columns are written
+ * in their order: Avro has no tags, so the order and the counts must be known
+ * before the first byte. Messages inside are skipped by the scan and opened
+ * when their column is written, so each byte is looked at once for its record.
+ *
+ * Most writes are small. Room for one field is asked for once: a branch, the
+ * longest varint, and a double.
+ */
+
+#define FIELD_ROOM 24
+
+static bool put_record(dpi_coder *coder, dpi_writer *writer,
+	const dpi_plan_node *node, dpi_run pieces);
+
+static void put_long_unchecked(dpi_writer *writer, int64_t value)
+{
+	writer->p = dpi_put_varint(
+		writer->p, (uint64_t)value << 1 ^ (uint64_t)(value >> 63));
+}
+
+static bool put_long(dpi_writer *writer, int64_t value)
+{
+	if (!dpi_writer_need(writer, DPI_VARINT_MAX)) {
+		return false;
+	}
+	put_long_unchecked(writer, value);
+	return true;
+}
+
+static bool put_bytes(dpi_writer *writer, dp_bytes bytes)
+{
+	if (!dpi_writer_need(writer, DPI_VARINT_MAX + bytes.size)) {
+		return false;
+	}
+	put_long_unchecked(writer, (int64_t)bytes.size);
+	if (bytes.size > 0) {
+		memcpy(writer->p, bytes.data, bytes.size);
+		writer->p += bytes.size;
+	}
+	return true;
+}
+
+/* decimal(20, 0): two's complement, big-endian, as short as it can be. */
+static bool put_decimal(dpi_writer *writer, uint64_t value)
+{
+	size_t size = 1;
+
+	while (size < 9 && value >> (8 * size - 1) != 0) {
+		size++;
+	}
+	put_long_unchecked(writer, (int64_t)size);
+	if (size == 9) {
+		*writer->p++ = 0;
+		size = 8;
+	}
+	while (size-- > 0) {
+		*writer->p++ = (uint8_t)(value >> 8 * size);
+	}
+	return true;
+}
+
+/* The name; of an open enum's other numbers, their digits. */
+static bool put_enum(
+	dpi_writer *writer, const dpi_plan_enum *enumeration, int32_t number)
+{
+	const dpi_enum_value *value = dpi_plan_enum_find(enumeration, number);
+	char digits[12];
+	size_t at = sizeof(digits);
+	uint32_t left = number < 0 ? 0 - (uint32_t)number : (uint32_t)number;
+
+	if (value != NULL) {
+		return put_bytes(writer, dpi_bytes_text(value->name));
+	}
+	do {
+		digits[--at] = (char)('0' + left % 10);
+		left /= 10;
+	} while (left != 0);
+	if (number < 0) {
+		digits[--at] = '-';
+	}
+	return put_bytes(writer, dpi_bytes(digits + at, sizeof(digits) - at));
+}
+
+static bool put_string(
+	dpi_coder *coder, dpi_writer *writer, const dpi_slot *slot)
+{
+	dp_bytes text;
+
+	return dpi_value_text(coder, slot, &text) && put_bytes(writer, text);
+}
+
+/* Microseconds, rounded down. */
+static bool put_timestamp(dpi_coder *coder, dpi_writer *writer,
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
+	dpi_time_value time;
+
+	return dpi_value_time(coder, field, slot, &time) &&
+		put_long(writer, time.seconds * 1000000 + time.nanos / 1000);
+}
+
+static bool put_duration(dpi_coder *coder, dpi_writer *writer,
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
+	dpi_time_value time;
+	int64_t nanos;
+
+	return dpi_value_time(coder, field, slot, &time) &&
+		dpi_value_nanos(coder, time, &nanos) && put_long(writer, nanos);
+}
+
+static bool put_json(dpi_coder *coder, dpi_writer *writer,
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
+	dpi_writer text;
+
+	dpi_buf_clear(&coder->text);
+	dpi_writer_begin(&text, &coder->text, coder->limit);
+	if (!dpi_json_message(
+		    coder, &text, field->child, dpi_slot_pieces(coder, slot))) {
+		return text.failed == DP_OK
+			? false
+			: dpi_coder_fail_buffer(coder, text.failed);
+	}
+	(void)dpi_writer_finish(&text);
+	return put_bytes(writer, dpi_bytes(coder->text.data, coder->text.size));
+}
+
+static bool put_value(dpi_coder *coder, dpi_writer *writer,
+	const dpi_plan_field *field, const dpi_slot *slot);
+
+static bool put_wrapper(dpi_coder *coder, dpi_writer *writer,
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
+	dpi_frame *frame = dpi_coder_enter(coder, field->child);
+
+	if (frame == NULL ||
+		!dpi_scan(coder, frame, dpi_slot_pieces(coder, slot)) ||
+		!put_value(coder, writer, &field->child->fields[0],
+			dpi_frame_slot(frame, 0))) {
+		return false;
+	}
+	dpi_coder_leave_text(coder);
+	return true;
+}
+
+static bool put_float(dpi_writer *writer, uint64_t bits)
+{
+	dpi_store_u32(writer->p, (uint32_t)bits);
+	writer->p += 4;
+	return true;
+}
+
+static bool put_double(dpi_writer *writer, uint64_t bits)
+{
+	dpi_store_u64(writer->p, bits);
+	writer->p += 8;
+	return true;
+}
+
+/* A value without the branch of its union. */
+static bool put_value(dpi_coder *coder, dpi_writer *writer,
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
+	if (!dpi_writer_need(writer, FIELD_ROOM)) {
+		return false;
+	}
+	switch (field->kind) {
+	case DPI_KIND_BOOL:
+		*writer->p++ = slot->bits != 0;
+		return true;
+	case DPI_KIND_UINT64:
+		return put_decimal(writer, slot->bits);
+	case DPI_KIND_FLOAT:
+		return put_float(writer, slot->bits);
+	case DPI_KIND_DOUBLE:
+		return put_double(writer, slot->bits);
+	case DPI_KIND_STRING:
+		return put_string(coder, writer, slot);
+	case DPI_KIND_BYTES:
+		return put_bytes(writer, dpi_value_bytes(coder, slot));
+	case DPI_KIND_ENUM:
+		return put_enum(
+			writer, field->enumeration, (int32_t)slot->bits);
+	case DPI_KIND_RECORD:
+		return put_record(coder, writer, field->child,
+			dpi_slot_pieces(coder, slot));
+	case DPI_KIND_TIMESTAMP:
+		return put_timestamp(coder, writer, field, slot);
+	case DPI_KIND_DURATION:
+		return put_duration(coder, writer, field, slot);
+	case DPI_KIND_WRAPPER:
+		return put_wrapper(coder, writer, field, slot);
+	case DPI_KIND_JSON:
+		return put_json(coder, writer, field, slot);
+	default:
+		put_long_unchecked(
+			writer, dpi_value_int(field->kind, slot->bits));
+		return true;
+	}
+}
+
+/* What a value could not hold goes to the record around it. */
+static bool put_and_keep(dpi_coder *coder, dpi_writer *writer,
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
+	return put_value(coder, writer, field, slot) &&
+		(coder->lost == 0 || dpi_keep_whole(coder, field, slot));
+}
+
+static bool put_array(dpi_coder *coder, dpi_writer *writer, dpi_frame *frame,
+	const dpi_slot *slot)
+{
+	dpi_elements elements = dpi_elements_of(coder, frame->field, slot);
+	dpi_slot element;
+
+	if (slot->count > 0 && !put_long(writer, slot->count)) {
+		return false;
+	}
+	for (uint32_t i = 0; dpi_elements_next(&elements, &element); i++) {
+		frame->element = i;
+		if (!put_and_keep(coder, writer, frame->field, &element)) {
+			return false;
+		}
+	}
+	return dpi_writer_byte(writer, 0);
+}
+
+static bool put_entry(dpi_coder *coder, dpi_writer *writer,
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
+	const dpi_plan_node *node = field->child;
+	dpi_frame *frame = dpi_coder_enter(coder, node);
+
+	if (frame == NULL ||
+		!dpi_scan(coder, frame, dpi_slot_pieces(coder, slot))) {
+		return false;
+	}
+	for (size_t i = 0; i < node->field_count; i++) {
+		frame->field = &node->fields[i];
+		if (!put_value(coder, writer, frame->field,
+			    dpi_frame_slot(frame, i))) {
+			return false;
+		}
+	}
+	dpi_coder_leave_text(coder);
+	return true;
+}
+
+static bool put_map(dpi_coder *coder, dpi_writer *writer, dpi_frame *frame,
+	const dpi_slot *slot)
+{
+	dpi_map_order order;
+
+	if (!dpi_map_order_make(coder, frame->field, slot, &order) ||
+		(order.count > 0 && !put_long(writer, (int64_t)order.count))) {
+		return false;
+	}
+	for (size_t i = 0; i < order.count; i++) {
+		dpi_slot entry = dpi_map_order_entry(coder, order, i);
+
+		frame->element = (uint32_t)i;
+		if (!put_entry(coder, writer, frame->field, &entry) ||
+			(coder->lost != 0 &&
+				!dpi_keep_whole(coder, frame->field, &entry))) {
+			return false;
+		}
+	}
+	dpi_map_order_drop(coder, order);
+	return dpi_writer_byte(writer, 0);
+}
+
+static bool put_column(
+	dpi_coder *coder, dpi_writer *writer, dpi_frame *frame, size_t i)
+{
+	const dpi_plan_field *field = &frame->node->fields[i];
+	const dpi_slot *slot = dpi_frame_slot(frame, i);
+
+	frame->field = field;
+	if (field->is_map) {
+		return put_map(coder, writer, frame, slot);
+	}
+	if (field->is_repeated) {
+		return put_array(coder, writer, frame, slot);
+	}
+	if (field->has_presence && !dpi_frame_has(frame, i)) {
+		return dpi_writer_byte(writer, 0);
+	}
+	return dpi_writer_byte(writer, 2) &&
+		put_and_keep(coder, writer, field, slot);
+}
+
+/* The columns that are not fields. */
+static bool put_extra(dpi_coder *coder, dpi_writer *writer, dpi_frame *frame)
+{
+	size_t unknown;
+
+	frame->field = NULL;
+	for (size_t i = 0; i < frame->node->type->oneof_count; i++) {
+		const dpi_plan_field *chosen = dpi_frame_chosen(frame, i);
+
+		if (!dpi_writer_byte(writer, chosen != NULL ? 2 : 0) ||
+			(chosen != NULL &&
+				!put_bytes(writer,
+					dpi_bytes_text(chosen->name)))) {
+			return false;
+		}
+	}
+	unknown = coder->unknown.size - frame->unknown_mark;
+	return dpi_writer_byte(writer, unknown > 0 ? 2 : 0) &&
+		(unknown == 0 ||
+			put_bytes(writer,
+				dpi_bytes(coder->unknown.data +
+						frame->unknown_mark,
+					unknown)));
+}
+
+static bool put_record(dpi_coder *coder, dpi_writer *writer,
+	const dpi_plan_node *node, dpi_run pieces)
+{
+	dpi_frame *frame = dpi_coder_enter(coder, node);
+
+	if (frame == NULL || !dpi_scan(coder, frame, pieces)) {
+		return false;
+	}
+	for (size_t i = 0; i < node->field_count; i++) {
+		if (!put_column(coder, writer, frame, i)) {
+			return false;
+		}
+	}
+	if (!put_extra(coder, writer, frame)) {
+		return false;
+	}
+	dpi_coder_leave(coder);
+	return true;
+}
+
+dp_status dpi_avro_encode(const dpi_plan *plan, dpi_coder *coder,
+	const void *wire, size_t size, dpi_buf *out, dp_error **err)
+{
+	dpi_run all = {0, (uint32_t)size, 0};
+	dpi_writer writer;
+
+	if (dpi_coder_begin(coder, plan, wire, size) != DP_OK) {
+		return dpi_coder_report(coder, plan, err);
+	}
+	dpi_writer_begin(&writer, out, coder->limit);
+	if (!put_record(coder, &writer, plan->nodes[0], all)) {
+		if (coder->failed == DP_OK) {
+			(void)dpi_coder_fail_buffer(coder, writer.failed);
+		}
+		writer.failed = coder->failed;
+	}
+	return dpi_writer_finish(&writer) == DP_OK
+		? DP_OK
+		: dpi_coder_report(coder, plan, err);
+}

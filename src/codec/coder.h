@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DPI_CODEC_CODER_H
+#define DPI_CODEC_CODER_H
+
+#include "codec/plan_tables.h"
+#include "codec/writer.h"
+
+/*
+ * The scratch memory of one thread that encodes: a frame for each message
+ * that is open, with a slot for each of its fields. All of it is kept from
+ * event to event, so that a steady load allocates nothing.
+ *
+ * A message of n bytes may take twice as much in each buffer, and at least
+ * DPI_CODER_FLOOR; more is DP_ETOOBIG. So hostile bytes that would unfold
+ * into much cost little.
+ */
+
+#define DPI_CODER_FLOOR (1u << 20)
+
+/* Most bytes of an event. */
+#define DPI_WIRE_MAX (16u << 20)
+
+/* Part of the wire, as offsets; more of the same kind may follow. */
+typedef struct dpi_run {
+	uint32_t start, end;
+	uint32_t next; /* index into runs, or 0 */
+} dpi_run;
+
+/*
+ * What a field has, after its message was scanned:
+ * scalars: bits, as on the wire; strings: start and size of their bytes;
+ * messages: start and size of the only piece, or, if count is more than 1,
+ * the runs of all pieces, which are one message when put together;
+ * repeated fields: the runs of their fields, tags included, and how many
+ * values are in them. Maps count entries.
+ */
+typedef struct dpi_slot {
+	union {
+		uint64_t bits;
+		struct {
+			uint32_t start, size;
+		};
+		struct {
+			uint32_t first, last;
+		};
+	};
+	uint32_t count;
+} dpi_slot;
+
+typedef struct dpi_frame {
+	const dpi_plan_node *node;
+	dpi_slot *slots;
+	uint64_t *has;               /* a bit for each slot in use */
+	const dpi_plan_field *field; /* in hand, for the path of an error */
+	uint32_t element;            /* of it, if repeated */
+	size_t runs_mark;
+	size_t unknown_mark; /* where its unknown fields begin */
+} dpi_frame;
+
+struct dpi_coder {
+	const dp_allocator *alloc;
+	const uint8_t *wire;
+	const uint8_t *wire_end;
+	unsigned depth; /* frames in use */
+	dpi_frame frames[DPI_DEPTH_MAX];
+	dpi_slot *slots; /* widest slots for each frame */
+	uint64_t *bits;  /* words for each frame */
+	size_t widest, words;
+	dpi_buf runs;    /* of dpi_run; [0] is not used */
+	dpi_buf order;   /* of offsets: entries of maps, sorted */
+	dpi_buf unknown; /* fields that no column holds */
+	dpi_buf text;    /* JSON */
+	size_t limit;    /* of each buffer, for this event */
+	uint32_t lost;   /* messages that had more than their text shows */
+	dp_status failed;
+	const char *fault;
+};
+
+/* Before each event. Returns DP_ENOMEM or DP_ETOOBIG. */
+DP_NODISCARD dp_status dpi_coder_begin(
+	dpi_coder *coder, const dpi_plan *plan, const void *wire, size_t size);
+
+/* Remembers what is wrong with the field in hand; returns false. */
+bool dpi_coder_fail(dpi_coder *coder, dp_status code, const char *fault);
+
+/* The same for a buffer that did not grow. */
+bool dpi_coder_fail_buffer(dpi_coder *coder, dp_status code);
+
+/* Makes the error of what was remembered: type, path, what is wrong. */
+dp_status dpi_coder_report(
+	const dpi_coder *coder, const dpi_plan *plan, dp_error **err);
+
+/* Opens a frame with all its slots empty; NULL if that is too deep. */
+dpi_frame *dpi_coder_enter(dpi_coder *coder, const dpi_plan_node *node);
+
+/* Closes the last one, and forgets its runs and unknown fields. */
+void dpi_coder_leave(dpi_coder *coder);
+
+/* The same; whether it had unknown fields, is counted in `lost`. */
+void dpi_coder_leave_text(dpi_coder *coder);
+
+static inline bool dpi_frame_has(const dpi_frame *frame, size_t i)
+{
+	return (frame->has[i / 64] >> (i % 64) & 1) != 0;
+}
+
+static inline void dpi_frame_set(dpi_frame *frame, size_t i)
+{
+	frame->has[i / 64] |= (uint64_t)1 << (i % 64);
+}
+
+static inline void dpi_frame_unset(dpi_frame *frame, size_t i)
+{
+	frame->has[i / 64] &= ~((uint64_t)1 << (i % 64));
+}
+
+/* Its slot, or an empty one: zero, "", or a message without fields. */
+const dpi_slot *dpi_frame_slot(const dpi_frame *frame, size_t i);
+
+/* The field that is set in a oneof, or NULL. */
+static inline const dpi_plan_field *dpi_frame_chosen(
+	const dpi_frame *frame, size_t oneof)
+{
+	size_t i = frame->node->field_count + oneof;
+
+	return dpi_frame_has(frame, i)
+		? &frame->node->fields[frame->slots[i].bits]
+		: NULL;
+}
+
+static inline const dpi_run *dpi_coder_run(const dpi_coder *coder, uint32_t i)
+{
+	return (const dpi_run *)(const void *)coder->runs.data + i;
+}
+
+/* The pieces of a message field. */
+static inline dpi_run dpi_slot_pieces(
+	const dpi_coder *coder, const dpi_slot *slot)
+{
+	if (slot->count > 1) {
+		return *dpi_coder_run(coder, slot->first);
+	}
+	return (dpi_run){slot->start, slot->start + slot->size, 0};
+}
+
+#endif /* DPI_CODEC_CODER_H */

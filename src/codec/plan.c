@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/plan.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "codec/plan_builder.h"
+
+#define ARENA_LIMIT ((size_t)1 << 30)
+
+static dp_status make_nodes(
+	dpi_plan_builder *builder, const dpi_message_type *root)
+{
+	dpi_plan *plan = builder->plan;
+	dpi_form form = plan->target == DPI_TARGET_AVRO ? DPI_FORM_RECORD
+							: DPI_FORM_ROW;
+	const dpi_plan_node **nodes;
+	dp_status st = DP_OK;
+
+	if (dpi_plan_builder_node(builder, root, form, 0) == NULL) {
+		return DP_ENOMEM;
+	}
+	for (size_t i = 0; st == DP_OK && i < builder->count; i++) {
+		st = dpi_plan_builder_fill(builder, builder->work[i]);
+		if (builder->work[i]->slot_count > plan->widest) {
+			plan->widest = builder->work[i]->slot_count;
+		}
+	}
+	if (st != DP_OK) {
+		return st;
+	}
+	nodes = dpi_arena_zalloc(
+		builder->arena, builder->count, sizeof(*nodes));
+	if (nodes == NULL) {
+		return DP_ENOMEM;
+	}
+	memcpy(nodes, builder->work, builder->count * sizeof(*nodes));
+	plan->nodes = nodes;
+	plan->node_count = builder->count;
+	return DP_OK;
+}
+
+static dp_status build(dpi_plan *plan, dpi_arena *scratch)
+{
+	const dpi_message_type *root = dpi_schema_root(plan->schema);
+	dpi_plan_builder builder;
+	dp_status st;
+
+	if (!dpi_plan_builder_init(&builder, plan, scratch, root)) {
+		return DP_ENOMEM;
+	}
+	st = make_nodes(&builder, root);
+	if (st == DP_OK && plan->target == DPI_TARGET_ROW &&
+		!dpi_row_prepare(plan)) {
+		return DP_ENOMEM;
+	}
+	return st;
+}
+
+dp_status dpi_plan_new(dpi_plan **ret_plan, const dp_allocator *alloc,
+	dp_schema *schema, dpi_target target, dp_error **err)
+{
+	dpi_plan *plan = dpi_zalloc(alloc, 1, sizeof(*plan));
+	dpi_arena scratch;
+	dp_status st;
+
+	if (plan == NULL) {
+		return dpi_error_set(err, DP_ENOMEM, "plan of %s: no memory",
+			dp_schema_type(schema));
+	}
+	dpi_arena_init(&plan->arena, alloc, ARENA_LIMIT);
+	dpi_arena_init(&scratch, alloc, ARENA_LIMIT);
+	plan->schema = dp_schema_ref(schema);
+	plan->target = target;
+
+	st = build(plan, &scratch);
+	dpi_arena_fini(&scratch);
+	if (st != DP_OK) {
+		dpi_plan_free(plan);
+		return dpi_error_set(err, st,
+			st == DP_ETOOBIG ? "plan of %s: more than %d columns"
+					 : "plan of %s: no memory",
+			dp_schema_type(schema), DPI_PLAN_FIELDS_MAX);
+	}
+	*ret_plan = plan;
+	return DP_OK;
+}
+
+void dpi_plan_free(dpi_plan *plan)
+{
+	const dp_allocator *alloc;
+
+	if (plan == NULL) {
+		return;
+	}
+	alloc = plan->arena.alloc;
+	dp_schema_unref(plan->schema);
+	dpi_arena_fini(&plan->arena);
+	dpi_free(alloc, plan, 1, sizeof(*plan));
+}

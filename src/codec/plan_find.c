@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/plan_tables.h"
+
+const dpi_plan_field *dpi_plan_sparse(
+	const dpi_plan_node *node, uint32_t number)
+{
+	const uint32_t *by_number = node->type->by_number;
+	size_t low = 0;
+	size_t high = node->field_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const dpi_plan_field *f = &node->fields[by_number[middle]];
+
+		if (f->field->number == number) {
+			return f;
+		}
+		if (f->field->number < number) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return NULL;
+}
+
+const dpi_enum_value *dpi_plan_enum_sparse(
+	const dpi_plan_enum *enumeration, int32_t number)
+{
+	size_t low = 0;
+	size_t high = enumeration->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const dpi_enum_value *value = enumeration->by_number[middle];
+
+		if (value->number == number) {
+			return value;
+		}
+		if (value->number < number) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/plan.h"
+
+#include <math.h>
+
+#include "codec/json.h"
+#include "codec/json_text.h"
+#include "codec/scan.h"
+#include "codec/value.h"
+
+/*
+ * Text of a row's cells is made in one buffer, which may move while it grows.
+ * So a cell's text is its offset first, with its size, and becomes a pointer
+ * when all cells are made.
+ */
+
+/*
+ * SQL's integers end at 2^63 - 1, and its NUMERIC may round: unsigned ones of
+ * 64 bits are text, as they are in JSON.
+ */
+static const char *sql_type(const dpi_plan_field *field)
+{
+	if (field->is_repeated) {
+		return "TEXT";
+	}
+	switch (field->kind) {
+	case DPI_KIND_BOOL:
+	case DPI_KIND_INT32:
+	case DPI_KIND_SINT32:
+	case DPI_KIND_INT64:
+	case DPI_KIND_SINT64:
+	case DPI_KIND_UINT32:
+	case DPI_KIND_DURATION:
+		return "INTEGER";
+	case DPI_KIND_FLOAT:
+	case DPI_KIND_DOUBLE:
+		return "REAL";
+	case DPI_KIND_BYTES:
+		return "BLOB";
+	case DPI_KIND_WRAPPER:
+		return sql_type(&field->child->fields[0]);
+	default:
+		return "TEXT";
+	}
+}
+
+bool dpi_row_prepare(dpi_plan *plan)
+{
+	const dpi_plan_node *node = plan->nodes[0];
+	size_t count = node->slot_count + 1;
+	dpi_column *columns =
+		dpi_arena_zalloc(&plan->arena, count, sizeof(*columns));
+
+	if (columns == NULL) {
+		return false;
+	}
+	for (size_t i = 0; i < node->field_count; i++) {
+		const dpi_plan_field *field = &node->fields[i];
+
+		columns[i] = (dpi_column){
+			field->name, sql_type(field), field->field->number};
+	}
+	for (size_t i = node->field_count; i < node->slot_count; i++) {
+		columns[i] = (dpi_column){
+			node->oneof_names[i - node->field_count], "TEXT", 0};
+	}
+	columns[count - 1] = (dpi_column){"_unknown", "BLOB", 0};
+	plan->columns = columns;
+	plan->column_count = count;
+	return true;
+}
+
+size_t dpi_row_columns(const dpi_plan *plan, const dpi_column **ret_columns)
+{
+	*ret_columns = plan->columns;
+	return plan->column_count;
+}
+
+static void set_int(dpi_cell *cell, int64_t value)
+{
+	cell->kind = DPI_CELL_INT;
+	cell->integer = value;
+}
+
+/* SQL stores NaN as NULL, which would be another value. */
+static bool set_real(dpi_writer *writer, dpi_cell *cell, double value)
+{
+	if (isnan(value)) {
+		return dpi_writer_text(writer, "NaN");
+	}
+	cell->kind = DPI_CELL_REAL;
+	cell->real = value;
+	return true;
+}
+
+/* Empty is not NULL: drivers tell the two apart by the pointer. */
+static void set_bytes(dpi_cell *cell, dpi_cell_kind kind, dp_bytes bytes)
+{
+	cell->kind = kind;
+	cell->bytes = bytes.data != NULL ? bytes : dpi_bytes("", 0);
+}
+
+static bool set_enum(dpi_writer *writer, dpi_cell *cell,
+	const dpi_plan_field *field, int32_t number)
+{
+	const dpi_enum_value *value =
+		dpi_plan_enum_find(field->enumeration, number);
+
+	if (value == NULL) {
+		return dpi_json_int(writer, number);
+	}
+	set_bytes(cell, DPI_CELL_TEXT, dpi_bytes_text(value->name));
+	return true;
+}
+
+static bool set_string(dpi_coder *coder, dpi_cell *cell, const dpi_slot *slot)
+{
+	dp_bytes text;
+
+	if (!dpi_value_text(coder, slot, &text)) {
+		return false;
+	}
+	set_bytes(cell, DPI_CELL_TEXT, text);
+	return true;
+}
+
+static bool set_time(dpi_coder *coder, dpi_writer *writer, dpi_cell *cell,
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
+	dpi_time_value time;
+	int64_t nanos;
+
+	if (!dpi_value_time(coder, field, slot, &time)) {
+		return false;
+	}
+	if (field->kind == DPI_KIND_TIMESTAMP) {
+		return dpi_json_timestamp(
+			writer, time.seconds, time.nanos, true);
+	}
+	if (!dpi_value_nanos(coder, time, &nanos)) {
+		return false;
+	}
+	set_int(cell, nanos);
+	return true;
+}
+
+static bool set_value(dpi_coder *coder, dpi_writer *writer, dpi_cell *cell,
+	const dpi_plan_field *field, const dpi_slot *slot);
+
+static bool set_wrapper(dpi_coder *coder, dpi_writer *writer, dpi_cell *cell,
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
+	dpi_frame *frame = dpi_coder_enter(coder, field->child);
+
+	if (frame == NULL ||
+		!dpi_scan(coder, frame, dpi_slot_pieces(coder, slot)) ||
+		!set_value(coder, writer, cell, &field->child->fields[0],
+			dpi_frame_slot(frame, 0))) {
+		return false;
+	}
+	dpi_coder_leave_text(coder);
+	return true;
+}
+
+/* Sets the cell, or writes its text and leaves the cell as it was. */
+static bool set_value(dpi_coder *coder, dpi_writer *writer, dpi_cell *cell,
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
+	switch (field->kind) {
+	case DPI_KIND_UINT64:
+		return dpi_json_uint(writer, slot->bits);
+	case DPI_KIND_FLOAT:
+		return set_real(
+			writer, cell, (double)dpi_value_float(slot->bits));
+	case DPI_KIND_DOUBLE:
+		return set_real(writer, cell, dpi_value_double(slot->bits));
+	case DPI_KIND_STRING:
+		return set_string(coder, cell, slot);
+	case DPI_KIND_BYTES:
+		set_bytes(cell, DPI_CELL_BLOB, dpi_value_bytes(coder, slot));
+		return true;
+	case DPI_KIND_ENUM:
+		return set_enum(writer, cell, field, (int32_t)slot->bits);
+	case DPI_KIND_TIMESTAMP:
+	case DPI_KIND_DURATION:
+		return set_time(coder, writer, cell, field, slot);
+	case DPI_KIND_WRAPPER:
+		return set_wrapper(coder, writer, cell, field, slot);
+	case DPI_KIND_RECORD:
+	case DPI_KIND_JSON:
+		return dpi_json_message(coder, writer, field->child,
+			dpi_slot_pieces(coder, slot));
+	default:
+		set_int(cell, dpi_value_int(field->kind, slot->bits));
+		return true;
+	}
+}
+
+/* `integer` of a text cell is its offset + 1 until all cells are made. */
+static bool set_column(dpi_coder *coder, dpi_writer *writer, dpi_cell *cell,
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
+	size_t start = dpi_writer_size(writer);
+	bool is_ok = field->is_repeated
+		? dpi_json_repeated(coder, writer, field, slot)
+		: set_value(coder, writer, cell, field, slot) &&
+			(coder->lost == 0 ||
+				dpi_keep_whole(coder, field, slot));
+
+	if (is_ok && cell->kind == DPI_CELL_NULL) {
+		cell->kind = DPI_CELL_TEXT;
+		cell->integer = (int64_t)start + 1;
+		cell->bytes.size = dpi_writer_size(writer) - start;
+	}
+	return is_ok;
+}
+
+static bool set_cells(
+	dpi_coder *coder, dpi_writer *writer, dpi_frame *frame, dpi_cell *cells)
+{
+	const dpi_plan_node *node = frame->node;
+
+	for (size_t i = 0; i < node->field_count; i++) {
+		const dpi_plan_field *field = &node->fields[i];
+
+		frame->field = field;
+		if ((dpi_frame_has(frame, i) || !field->has_presence ||
+			    field->is_repeated) &&
+			!set_column(coder, writer, &cells[i], field,
+				dpi_frame_slot(frame, i))) {
+			return false;
+		}
+	}
+	for (size_t i = 0; i < node->type->oneof_count; i++) {
+		const dpi_plan_field *chosen = dpi_frame_chosen(frame, i);
+
+		if (chosen != NULL) {
+			set_bytes(&cells[node->field_count + i], DPI_CELL_TEXT,
+				dpi_bytes_text(chosen->name));
+		}
+	}
+	return true;
+}
+
+static void place_texts(const dpi_coder *coder, dpi_cell *cells, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (cells[i].kind == DPI_CELL_TEXT && cells[i].integer > 0) {
+			cells[i].bytes.data =
+				coder->text.data + cells[i].integer - 1;
+			cells[i].integer = 0;
+		}
+	}
+}
+
+static bool put_row(dpi_coder *coder, dpi_writer *writer, const dpi_plan *plan,
+	dpi_run all, dpi_cell *cells)
+{
+	dpi_frame *frame = dpi_coder_enter(coder, plan->nodes[0]);
+
+	if (!dpi_scan(coder, frame, all) ||
+		!set_cells(coder, writer, frame, cells)) {
+		return false;
+	}
+	if (coder->unknown.size > 0) {
+		set_bytes(&cells[plan->column_count - 1], DPI_CELL_BLOB,
+			dpi_bytes(coder->unknown.data, coder->unknown.size));
+	}
+	return true;
+}
+
+dp_status dpi_row_encode(const dpi_plan *plan, dpi_coder *coder,
+	const void *wire, size_t size, dpi_cell *cells, dp_error **err)
+{
+	dpi_run all = {0, (uint32_t)size, 0};
+	dpi_writer writer;
+
+	if (dpi_coder_begin(coder, plan, wire, size) != DP_OK) {
+		return dpi_coder_report(coder, plan, err);
+	}
+	memset(cells, 0, plan->column_count * sizeof(*cells));
+	dpi_writer_begin(&writer, &coder->text, coder->limit);
+	if (!put_row(coder, &writer, plan, all, cells)) {
+		if (coder->failed == DP_OK) {
+			(void)dpi_coder_fail_buffer(coder, writer.failed);
+		}
+		return dpi_coder_report(coder, plan, err);
+	}
+	(void)dpi_writer_finish(&writer);
+	place_texts(coder, cells, plan->column_count);
+	return DP_OK;
+}

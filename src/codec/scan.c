@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/scan.h"
+
+static uint32_t offset_of(const dpi_coder *coder, const uint8_t *p)
+{
+	return (uint32_t)(p - coder->wire);
+}
+
+static bool append_unknown(dpi_coder *coder, const void *data, size_t size)
+{
+	dp_status st = dpi_buf_append(&coder->unknown, data, size);
+
+	return st == DP_OK || dpi_coder_fail_buffer(coder, st);
+}
+
+static bool append_unknown_varint(dpi_coder *coder, uint64_t value)
+{
+	uint8_t bytes[DPI_VARINT_MAX];
+
+	return append_unknown(
+		coder, bytes, (size_t)(dpi_put_varint(bytes, value) - bytes));
+}
+
+/* Returns the index of a new run, or 0. */
+static uint32_t push_run(dpi_coder *coder, uint32_t start, uint32_t end)
+{
+	dpi_run run = {start, end, 0};
+	size_t size = coder->runs.size;
+	dp_status st = dpi_buf_append(&coder->runs, &run, sizeof(run));
+
+	if (st != DP_OK) {
+		(void)dpi_coder_fail_buffer(coder, st);
+		return 0;
+	}
+	return (uint32_t)(size / sizeof(run));
+}
+
+static dpi_run *run_at(dpi_coder *coder, uint32_t i)
+{
+	return (dpi_run *)(void *)coder->runs.data + i;
+}
+
+/* Fields that follow each other share a run. */
+static bool extend_runs(
+	dpi_coder *coder, dpi_slot *slot, uint32_t start, uint32_t end)
+{
+	uint32_t i;
+
+	if (run_at(coder, slot->last)->end == start) {
+		run_at(coder, slot->last)->end = end;
+		return true;
+	}
+	i = push_run(coder, start, end);
+	if (i == 0) {
+		return false;
+	}
+	run_at(coder, slot->last)->next = i;
+	slot->last = i;
+	return true;
+}
+
+/* A field with count values is at [start, end). */
+static bool add_values(dpi_coder *coder, dpi_frame *frame, size_t i,
+	uint32_t count, const uint8_t *start, const uint8_t *end)
+{
+	uint32_t from = offset_of(coder, start);
+	uint32_t to = offset_of(coder, end);
+	dpi_slot *slot = &frame->slots[i];
+
+	if (dpi_frame_has(frame, i)) {
+		slot->count += count;
+		return extend_runs(coder, slot, from, to);
+	}
+	dpi_frame_set(frame, i);
+	slot->first = push_run(coder, from, to);
+	slot->last = slot->first;
+	slot->count = count;
+	return slot->first != 0;
+}
+
+/* A message in pieces that lie apart is one message. */
+static bool add_piece(dpi_coder *coder, dpi_frame *frame, size_t i,
+	const uint8_t *data, size_t size)
+{
+	uint32_t start = offset_of(coder, data);
+	dpi_slot *slot = &frame->slots[i];
+	uint32_t last;
+
+	if (!dpi_frame_has(frame, i)) {
+		dpi_frame_set(frame, i);
+		*slot = (dpi_slot){.start = start, .count = 1};
+		slot->size = (uint32_t)size;
+		return true;
+	}
+	if (slot->count == 1) {
+		slot->first =
+			push_run(coder, slot->start, slot->start + slot->size);
+		slot->last = slot->first;
+	}
+	slot->count++;
+	last = push_run(coder, start, start + (uint32_t)size);
+	if (slot->first == 0 || last == 0) {
+		return false;
+	}
+	run_at(coder, slot->last)->next = last;
+	slot->last = last;
+	return true;
+}
+
+/* Another member of the same oneof goes, even a message. */
+static void choose(dpi_frame *frame, const dpi_plan_field *f)
+{
+	size_t i = (size_t)(f - frame->node->fields);
+
+	if (dpi_frame_has(frame, f->oneof) &&
+		frame->slots[f->oneof].bits != i) {
+		dpi_frame_unset(frame, frame->slots[f->oneof].bits);
+	}
+	dpi_frame_set(frame, f->oneof);
+	frame->slots[f->oneof].bits = i;
+}
+
+static bool is_known_number(const dpi_plan_field *f, uint64_t bits)
+{
+	return dpi_plan_enum_find(f->enumeration, (int32_t)bits) != NULL;
+}
+
+/* An entry whose value is a number that its closed enum does not have. */
+static bool is_known_entry(const dpi_coder *coder, const dpi_plan_field *f,
+	const uint8_t *p, const uint8_t *end)
+{
+	const dpi_plan_field *value = dpi_plan_find(f->child, 2);
+	bool is_known = true;
+
+	if (value == NULL || value->read != DPI_READ_ENUM) {
+		return true;
+	}
+	while (p != NULL && p < end) {
+		dpi_wire_value v;
+		uint32_t tag;
+
+		p = dpi_wire_get_tag(p, end, &tag);
+		if (p == NULL) {
+			break;
+		}
+		p = dpi_wire_get_value(p, end, tag, coder->depth, &v);
+		if (p != NULL && tag == value->tag) {
+			is_known = is_known_number(value, v.bits);
+		}
+	}
+	return is_known;
+}
+
+/* Fixed values have no bad forms; varints are read to see that they are. */
+static const uint8_t *count_packed(const dpi_plan_field *f, const uint8_t *p,
+	const uint8_t *end, uint32_t *ret)
+{
+	size_t width = f->element == DPI_READ_FIXED64 ? 8 : 4;
+	uint64_t bits;
+
+	*ret = 0;
+	if (f->element == DPI_READ_FIXED64 || f->element == DPI_READ_FIXED32) {
+		*ret = (uint32_t)((size_t)(end - p) / width);
+		return (size_t)(end - p) % width == 0 ? end : NULL;
+	}
+	while (p != NULL && p < end) {
+		p = dpi_wire_varint(p, end, &bits);
+		++*ret;
+	}
+	return p;
+}
+
+/* Numbers that are not known leave the field one by one. */
+static bool keep_unknown_numbers(dpi_coder *coder, const dpi_plan_field *f,
+	const uint8_t *p, const uint8_t *end, uint32_t *count)
+{
+	while (p < end) {
+		const uint8_t *start = p;
+		uint64_t bits = 0;
+
+		p = dpi_wire_varint(p, end, &bits);
+		if (is_known_number(f, bits)) {
+			continue;
+		}
+		--*count;
+		if (!append_unknown_varint(coder, f->tag) ||
+			!append_unknown(coder, start, (size_t)(p - start))) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static const uint8_t *take_packed(dpi_coder *coder, dpi_frame *frame,
+	const dpi_plan_field *f, const uint8_t *field, const uint8_t *p,
+	const uint8_t *end)
+{
+	const uint8_t *data;
+	const uint8_t *next;
+	size_t size;
+	uint32_t count;
+
+	next = dpi_wire_get_bytes(p, end, &data, &size);
+	if (next == NULL) {
+		return NULL;
+	}
+	if (count_packed(f, data, next, &count) == NULL) {
+		(void)dpi_coder_fail(
+			coder, DP_ESCHEMA, "packed values are cut off");
+		return NULL;
+	}
+	if (f->read == DPI_READ_REPEATED_ENUM &&
+		!keep_unknown_numbers(coder, f, data, next, &count)) {
+		return NULL;
+	}
+	return add_values(coder, frame, (size_t)(f - frame->node->fields),
+		       count, field, next)
+		? next
+		: NULL;
+}
+
+static const uint8_t *take_repeated(dpi_coder *coder, dpi_frame *frame,
+	const dpi_plan_field *f, const uint8_t *field, const uint8_t *p,
+	const uint8_t *end)
+{
+	dpi_wire_value value;
+	bool is_known = true;
+
+	p = dpi_wire_get_value(p, end, f->tag, coder->depth, &value);
+	if (p == NULL) {
+		return NULL;
+	}
+	if (f->read == DPI_READ_REPEATED_ENUM) {
+		is_known = is_known_number(f, value.bits);
+	} else if (f->read == DPI_READ_MAP) {
+		is_known = is_known_entry(
+			coder, f, value.data, value.data + value.size);
+	}
+	if (is_known) {
+		return add_values(coder, frame,
+			       (size_t)(f - frame->node->fields), 1, field, p)
+			? p
+			: NULL;
+	}
+	return append_unknown(coder, field, (size_t)(p - field)) ? p : NULL;
+}
+
+/* Single values. The tag, which is that of f, was at field. */
+static const uint8_t *take(dpi_coder *coder, dpi_frame *frame,
+	const dpi_plan_field *f, const uint8_t *field, const uint8_t *p,
+	const uint8_t *end)
+{
+	size_t i = (size_t)(f - frame->node->fields);
+	dpi_slot *slot = &frame->slots[i];
+	dpi_wire_value value;
+
+	if (f->read >= DPI_READ_REPEATED) {
+		return take_repeated(coder, frame, f, field, p, end);
+	}
+	p = dpi_wire_get_value(p, end, f->tag, coder->depth, &value);
+	if (p == NULL) {
+		return NULL;
+	}
+	if (f->read == DPI_READ_ENUM && !is_known_number(f, value.bits)) {
+		return append_unknown(coder, field, (size_t)(p - field)) ? p
+									 : NULL;
+	}
+	if (f->oneof != 0) {
+		choose(frame, f);
+	}
+	switch (f->read) {
+	case DPI_READ_BYTES:
+		slot->start = offset_of(coder, value.data);
+		slot->size = (uint32_t)value.size;
+		break;
+	case DPI_READ_MESSAGE:
+	case DPI_READ_GROUP:
+		return add_piece(coder, frame, i, value.data, value.size)
+			? p
+			: NULL;
+	default:
+		slot->bits = value.bits;
+	}
+	dpi_frame_set(frame, i);
+	return p;
+}
+
+static const uint8_t *take_unknown(dpi_coder *coder, uint32_t tag,
+	const uint8_t *field, const uint8_t *p, const uint8_t *end)
+{
+	dpi_wire_value value;
+
+	p = dpi_wire_get_value(p, end, tag, coder->depth, &value);
+	return p != NULL && append_unknown(coder, field, (size_t)(p - field))
+		? p
+		: NULL;
+}
+
+/* Says what is wrong at field, unless that was said already. */
+static bool fail_at(dpi_coder *coder, const uint8_t *field, const uint8_t *end)
+{
+	dp_status code = DP_ESCHEMA;
+	const char *fault;
+
+	if (coder->failed == DP_OK) {
+		fault = dpi_wire_fault(field, end, coder->depth, &code);
+		(void)dpi_coder_fail(coder, code, fault);
+	}
+	return false;
+}
+
+static bool scan_piece(dpi_coder *coder, dpi_frame *frame, const uint8_t *p,
+	const uint8_t *end)
+{
+	while (p < end) {
+		const uint8_t *field = p;
+		const dpi_plan_field *f;
+		uint32_t tag;
+
+		p = dpi_wire_get_tag(p, end, &tag);
+		if (p == NULL) {
+			return fail_at(coder, field, end);
+		}
+		f = dpi_plan_find(frame->node, dpi_wire_number(tag));
+		if (f != NULL && f->tag == tag) {
+			p = take(coder, frame, f, field, p, end);
+		} else if (f != NULL && f->packed_tag == tag) {
+			p = take_packed(coder, frame, f, field, p, end);
+		} else {
+			p = take_unknown(coder, tag, field, p, end);
+		}
+		if (p == NULL) {
+			return fail_at(coder, field, end);
+		}
+	}
+	return true;
+}
+
+static bool has_required(dpi_coder *coder, dpi_frame *frame)
+{
+	const dpi_plan_node *node = frame->node;
+
+	for (size_t i = 0; i < node->required_count; i++) {
+		if (!dpi_frame_has(frame, node->required[i])) {
+			frame->field = &node->fields[node->required[i]];
+			return dpi_coder_fail(coder, DP_ESCHEMA,
+				"it is required, and missing");
+		}
+	}
+	return true;
+}
+
+bool dpi_scan(dpi_coder *coder, dpi_frame *frame, dpi_run pieces)
+{
+	const uint8_t *wire = coder->wire;
+	bool is_ok = pieces.start == pieces.end ||
+		scan_piece(
+			coder, frame, wire + pieces.start, wire + pieces.end);
+
+	while (is_ok && pieces.next != 0) {
+		pieces = *dpi_coder_run(coder, pieces.next);
+		is_ok = scan_piece(
+			coder, frame, wire + pieces.start, wire + pieces.end);
+	}
+	return is_ok && has_required(coder, frame);
+}
+
+static void enter_run(dpi_elements *elements)
+{
+	elements->p = elements->coder->wire + elements->run.start;
+	elements->end = elements->coder->wire + elements->run.end;
+}
+
+dpi_elements dpi_elements_of(const dpi_coder *coder,
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
+	dpi_elements elements = {.coder = coder, .field = field};
+
+	if (slot->count > 0) {
+		elements.run = *dpi_coder_run(coder, slot->first);
+		enter_run(&elements);
+	}
+	return elements;
+}
+
+/* Comes to the next field that has a value; false if there is none. */
+static bool next_field(dpi_elements *elements)
+{
+	const uint8_t *data = NULL;
+	uint32_t tag = 0;
+	size_t size;
+
+	while (elements->p == elements->packed_end ||
+		elements->packed_end == NULL) {
+		if (elements->p == elements->end) {
+			if (elements->run.next == 0) {
+				return false;
+			}
+			elements->run = *dpi_coder_run(
+				elements->coder, elements->run.next);
+			enter_run(elements);
+		}
+		elements->p =
+			dpi_wire_get_tag(elements->p, elements->end, &tag);
+		if (tag != elements->field->packed_tag) {
+			elements->packed_end = NULL;
+			return true;
+		}
+		elements->p = dpi_wire_get_bytes(
+			elements->p, elements->end, &data, &size);
+		elements->packed_end = elements->p;
+		elements->p = data;
+	}
+	return true;
+}
+
+bool dpi_elements_next(dpi_elements *elements, dpi_slot *ret)
+{
+	const dpi_plan_field *f = elements->field;
+	dpi_wire_value value = {0};
+
+	do {
+		if (!next_field(elements)) {
+			return false;
+		}
+		elements->p = dpi_wire_get_value(
+			elements->p, elements->end, f->tag, 1, &value);
+	} while (f->read == DPI_READ_REPEATED_ENUM &&
+		!is_known_number(f, value.bits));
+
+	*ret = (dpi_slot){.count = 1};
+	if (f->element < DPI_READ_BYTES || f->element == DPI_READ_ENUM) {
+		ret->bits = value.bits;
+	} else {
+		ret->start = offset_of(elements->coder, value.data);
+		ret->size = (uint32_t)value.size;
+	}
+	return true;
+}
+
+static bool keep_piece(
+	dpi_coder *coder, const dpi_plan_field *f, uint32_t start, uint32_t end)
+{
+	bool is_group = f->element == DPI_READ_GROUP;
+
+	return append_unknown_varint(coder, f->tag) &&
+		(is_group || append_unknown_varint(coder, end - start)) &&
+		append_unknown(coder, coder->wire + start, end - start) &&
+		(!is_group ||
+			append_unknown_varint(coder,
+				dpi_wire_tag(
+					f->field->number, DPI_WIRE_GROUP_END)));
+}
+
+bool dpi_keep_whole(
+	dpi_coder *coder, const dpi_plan_field *field, const dpi_slot *slot)
+{
+	dpi_run piece = dpi_slot_pieces(coder, slot);
+
+	while (keep_piece(coder, field, piece.start, piece.end)) {
+		if (piece.next == 0) {
+			coder->lost = 0;
+			return true;
+		}
+		piece = *dpi_coder_run(coder, piece.next);
+	}
+	return false;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DPI_CODEC_VALUE_H
+#define DPI_CODEC_VALUE_H
+
+#include "codec/coder.h"
+
+/* What the bits of a scalar stand for. */
+
+static inline int64_t dpi_unzigzag(uint64_t bits)
+{
+	return (int64_t)(bits >> 1 ^ (0 - (bits & 1)));
+}
+
+/* All integers but UINT64, and enums and bools. Narrow ones are cut. */
+static inline int64_t dpi_value_int(dpi_kind kind, uint64_t bits)
+{
+	switch (kind) {
+	case DPI_KIND_BOOL:
+		return bits != 0;
+	case DPI_KIND_UINT32:
+		return (uint32_t)bits;
+	case DPI_KIND_SINT32:
+		return (int32_t)dpi_unzigzag((uint32_t)bits);
+	case DPI_KIND_SINT64:
+		return dpi_unzigzag(bits);
+	case DPI_KIND_INT32:
+	case DPI_KIND_ENUM:
+		return (int32_t)bits;
+	default:
+		return (int64_t)bits;
+	}
+}
+
+static inline double dpi_value_double(uint64_t bits)
+{
+	double value;
+
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+static inline float dpi_value_float(uint64_t bits)
+{
+	uint32_t narrow = (uint32_t)bits;
+	float value;
+
+	memcpy(&value, &narrow, sizeof(value));
+	return value;
+}
+
+static inline dp_bytes dpi_value_bytes(
+	const dpi_coder *coder, const dpi_slot *slot)
+{
+	return dpi_bytes(
+		slot->size > 0 ? coder->wire + slot->start : NULL, slot->size);
+}
+
+/* The bytes of a string; false, and remembered, if they are not UTF-8. */
+DP_NODISCARD bool dpi_value_text(
+	dpi_coder *coder, const dpi_slot *slot, dp_bytes *ret);
+
+/* Seconds and nanoseconds of a Timestamp or Duration, checked. */
+typedef struct dpi_time_value {
+	int64_t seconds;
+	int32_t nanos;
+} dpi_time_value;
+
+DP_NODISCARD bool dpi_value_time(dpi_coder *coder, const dpi_plan_field *field,
+	const dpi_slot *slot, dpi_time_value *ret);
+
+/* A Duration in nanoseconds; false, and remembered, if it is too long. */
+DP_NODISCARD bool dpi_value_nanos(
+	dpi_coder *coder, dpi_time_value time, int64_t *ret);
+
+#endif /* DPI_CODEC_VALUE_H */

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/buf.h"
+#include "codec/avro_file.h"
+#include "codec/plan.h"
+#include "schema/descriptor.h"
+#include "test_heap.h"
+
+/*
+ * Writes what readers of other makers then read back. Standard input is a run
+ * of cases; a number is a u32 in little-endian, a text is its size and bytes:
+ *
+ *   text   FileDescriptorSet
+ *   text   full name of the message type
+ *   text   path of the Avro file; the rows go to the same with ".rows"
+ *   number dp_compression
+ *   number count, then as many texts: messages
+ *
+ * Records of the Avro file have a column `_n`, the message's index, so that
+ * those that were refused are seen; why is told on standard output.
+ *
+ * A file of rows has the count of columns, then their names and types as
+ * texts, then for each message its index, and for each cell its kind as a
+ * number and 8 bytes (an integer or a double) or a text.
+ */
+
+static uint8_t *input;
+static size_t input_size, input_at;
+
+static void die(const char *what, dp_error *err)
+{
+	fprintf(stderr, "encode_avro: %s: %s\n", what, dp_error_message(err));
+	exit(1);
+}
+
+static void read_input(void)
+{
+	size_t room = 1 << 20;
+
+	input = malloc(room);
+	while (input != NULL) {
+		input_size +=
+			fread(input + input_size, 1, room - input_size, stdin);
+		if (input_size < room) {
+			return;
+		}
+		room *= 2;
+		input = realloc(input, room);
+	}
+	die("standard input: no memory", NULL);
+}
+
+static uint32_t get_number(void)
+{
+	uint32_t value;
+
+	if (input_size - input_at < 4) {
+		die("standard input is cut off", NULL);
+	}
+	value = dpi_load_u32(input + input_at);
+	input_at += 4;
+	return value;
+}
+
+static dp_bytes get_text(void)
+{
+	uint32_t size = get_number();
+	dp_bytes text = dpi_bytes(input + input_at, size);
+
+	if (input_size - input_at < size) {
+		die("standard input is cut off", NULL);
+	}
+	input_at += size;
+	return text;
+}
+
+static char *get_string(void)
+{
+	dp_bytes text = get_text();
+	char *string = calloc(1, text.size + 1);
+
+	if (string == NULL) {
+		die("no memory", NULL);
+	}
+	memcpy(string, text.data, text.size);
+	return string;
+}
+
+static void put_number(FILE *file, uint32_t value)
+{
+	uint8_t bytes[4];
+
+	dpi_store_u32(bytes, value);
+	fwrite(bytes, 1, sizeof(bytes), file);
+}
+
+static void put_text(FILE *file, dp_bytes text)
+{
+	put_number(file, (uint32_t)text.size);
+	fwrite(text.data, 1, text.size, file);
+}
+
+static FILE *create(const char *path, const char *suffix)
+{
+	char name[4096];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "%s%s", path, suffix);
+	file = fopen(name, "wb");
+	if (file == NULL) {
+		die(name, NULL);
+	}
+	return file;
+}
+
+struct target {
+	const dp_allocator *alloc;
+	dpi_plan *avro_plan, *row_plan;
+	dpi_coder *coder;
+	dpi_avro_file avro;
+	FILE *rows;
+	dpi_cell *cells;
+	size_t cell_count;
+};
+
+static void open_avro(struct target *t, uint32_t compression)
+{
+	static const dpi_column_given given = {"_n", "\"int\""};
+	static const uint8_t sync[DPI_AVRO_SYNC_SIZE] = "sync of a test!";
+	dp_error *err = NULL;
+	dpi_buf schema;
+
+	dpi_buf_init(&schema, t->alloc, 64 << 20);
+	if (dpi_avro_schema(t->avro_plan, &given, 1, &schema, &err) != DP_OK ||
+		dpi_avro_file_init(&t->avro, t->alloc,
+			(dp_compression)compression, dpi_buf_text(&schema),
+			NULL, 0, sync, &err) != DP_OK) {
+		die("schema", err);
+	}
+	dpi_buf_fini(&schema);
+}
+
+static void open_rows(struct target *t, const char *path)
+{
+	const dpi_column *columns;
+
+	t->cell_count = dpi_row_columns(t->row_plan, &columns);
+	t->cells = calloc(t->cell_count, sizeof(*t->cells));
+	t->rows = create(path, ".rows");
+	put_number(t->rows, (uint32_t)t->cell_count);
+	for (size_t i = 0; i < t->cell_count; i++) {
+		put_text(t->rows, dpi_bytes_text(columns[i].name));
+		put_text(t->rows, dpi_bytes_text(columns[i].sql_type));
+	}
+}
+
+static void put_cell(FILE *file, const dpi_cell *cell)
+{
+	put_number(file, (uint32_t)cell->kind);
+	if (cell->kind == DPI_CELL_INT) {
+		fwrite(&cell->integer, 1, 8, file);
+	} else if (cell->kind == DPI_CELL_REAL) {
+		fwrite(&cell->real, 1, 8, file);
+	} else if (cell->kind != DPI_CELL_NULL) {
+		put_text(file, cell->bytes);
+	}
+}
+
+static void refuse(
+	const char *path, const char *target, uint32_t number, dp_error *err)
+{
+	printf("%s %s %u %s %s\n", path, target, number,
+		dp_status_name(dp_error_code(err)), dp_error_message(err));
+	dp_error_free(err);
+}
+
+static void write_message(
+	struct target *t, const char *path, uint32_t number, dp_bytes message)
+{
+	dpi_buf *block = &t->avro.block;
+	size_t start = block->size;
+	dp_error *err = NULL;
+
+	(void)dpi_avro_put_long(block, number);
+	if (dpi_avro_encode(t->avro_plan, t->coder, message.data, message.size,
+		    block, &err) != DP_OK) {
+		block->size = start;
+		refuse(path, "avro", number, err);
+	} else if (dpi_avro_file_end(&t->avro, &err) != DP_OK) {
+		die("record", err);
+	}
+	err = NULL;
+	if (dpi_row_encode(t->row_plan, t->coder, message.data, message.size,
+		    t->cells, &err) != DP_OK) {
+		refuse(path, "row", number, err);
+		return;
+	}
+	put_number(t->rows, number);
+	for (size_t i = 0; i < t->cell_count; i++) {
+		put_cell(t->rows, &t->cells[i]);
+	}
+}
+
+static void close_files(struct target *t, const char *path)
+{
+	dp_error *err = NULL;
+	FILE *file = create(path, "");
+
+	if (dpi_avro_file_flush(&t->avro, &err) != DP_OK) {
+		die("block", err);
+	}
+	fwrite(t->avro.out.data, 1, t->avro.out.size, file);
+	if (fclose(file) != 0 || fclose(t->rows) != 0) {
+		die(path, NULL);
+	}
+	dpi_avro_file_fini(&t->avro);
+	free(t->cells);
+}
+
+static void run_case(const dp_allocator *alloc)
+{
+	dp_bytes set = get_text();
+	char *type = get_string();
+	char *path = get_string();
+	uint32_t compression = get_number();
+	uint32_t count = get_number();
+	struct target t = {.alloc = alloc};
+	dp_schema *schema = NULL;
+	dp_error *err = NULL;
+
+	if (dpi_schema_new(&schema, alloc, set.data, set.size, type, &err) !=
+			DP_OK ||
+		dpi_plan_new(&t.avro_plan, alloc, schema, DPI_TARGET_AVRO,
+			&err) != DP_OK ||
+		dpi_plan_new(&t.row_plan, alloc, schema, DPI_TARGET_ROW,
+			&err) != DP_OK ||
+		dpi_coder_new(&t.coder, alloc, &err) != DP_OK) {
+		die(path, err);
+	}
+	open_avro(&t, compression);
+	open_rows(&t, path);
+	for (uint32_t i = 0; i < count; i++) {
+		write_message(&t, path, i, get_text());
+	}
+	close_files(&t, path);
+	dpi_coder_free(t.coder);
+	dpi_plan_free(t.row_plan);
+	dpi_plan_free(t.avro_plan);
+	dp_schema_unref(schema);
+	free(path);
+	free(type);
+}
+
+int main(void)
+{
+	struct test_heap heap;
+
+	test_heap_init(&heap);
+	read_input();
+	while (input_at < input_size) {
+		run_case(&heap.alloc);
+	}
+	free(input);
+	return heap.live_bytes == 0 ? 0 : 2;
+}

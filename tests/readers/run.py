@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""run.py ENCODER FOLDER: fetches readers of Avro into FOLDER, once, and has
+them read random files of ENCODER. Exits with 77 if they cannot be fetched."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+TYPES = 520
+SEED = "1"
+
+
+def run(*command, **options):
+    return subprocess.run(
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, check=False, **options,
+    )
+
+
+def skip(what, done):
+    print(f"SKIP: {what}: {done.stdout.strip().splitlines()[-1:]}")
+    sys.exit(77)
+
+
+def is_fresh(folder, wanted):
+    mark = folder / "made-of"
+    return mark.exists() and mark.read_bytes() == wanted.read_bytes()
+
+
+def fetch_python(folder):
+    wanted = HERE / "requirements.txt"
+    venv = folder / "venv"
+    if not is_fresh(venv, wanted):
+        shutil.rmtree(venv, ignore_errors=True)
+        done = run(sys.executable, "-m", "venv", venv)
+        if done.returncode == 0:
+            done = run(
+                venv / "bin/pip", "install", "--disable-pip-version-check",
+                "--retries", "1", "--timeout", "20", "-r", wanted,
+            )
+        if done.returncode != 0:
+            skip("pip cannot fetch fastavro and protobuf", done)
+        shutil.copy(wanted, venv / "made-of")
+    return venv / "bin/python"
+
+
+def fetch_node(folder):
+    wanted = HERE / "package.json"
+    node = folder / "node"
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        print("SKIP: node and npm are not installed")
+        sys.exit(77)
+    if not is_fresh(node, wanted):
+        shutil.rmtree(node, ignore_errors=True)
+        node.mkdir(parents=True)
+        shutil.copy(wanted, node)
+        done = run(
+            "npm", "install", "--no-audit", "--no-fund", "--fetch-retries=1",
+            "--fetch-timeout=20000", cwd=node,
+        )
+        if done.returncode != 0:
+            skip("npm cannot fetch avsc and fzstd", done)
+        shutil.copy(wanted, node / "made-of")
+    return {**os.environ, "NODE_PATH": str(node / "node_modules")}
+
+
+def must(what, done):
+    if done.returncode != 0:
+        print(f"{what}:\n{done.stdout[-8000:]}")
+        sys.exit(1)
+    return done.stdout
+
+
+def main():
+    encoder = pathlib.Path(sys.argv[1]).resolve()
+    folder = pathlib.Path(sys.argv[2]).resolve()
+    python = fetch_python(folder)
+    node = fetch_node(folder)
+    files = folder / "files"
+    shutil.rmtree(files, ignore_errors=True)
+    print(must("fastavro", run(
+        python, "-B", HERE / "differential.py", encoder, files, TYPES, SEED)))
+
+    expected = (files / "digests").read_text()
+    paths = [line.split()[0] for line in expected.splitlines()]
+    actual = must("avsc", run(
+        "node", HERE / "read_avro.js", "--digest", *paths, env=node))
+    if actual != expected:
+        for e, a in zip(expected.splitlines(), actual.splitlines()):
+            if e != a:
+                print(f"fastavro: {e}\navsc:     {a}")
+        sys.exit(1)
+    print(f"avsc read the same from {len(paths)} files")
+
+
+main()
