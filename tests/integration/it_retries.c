@@ -3,82 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include <datapipe/test/fixture.h>
-
-#include "test_heap.h"
+#include "pipeline_fixture.h"
 
 /* How jobs meet a destination that does not take what it is offered. */
-
-struct fixture {
-	struct test_heap heap;
-	dp_test_fixture *fx;
-	dp_pipeline *pipe;
-	char log[4096]; /* what was logged, line by line */
-	size_t log_size;
-};
-
-static void keep_log(void *user, const dp_log_record *record)
-{
-	struct fixture *f = user;
-	size_t size = strlen(record->text);
-
-	if (f->log_size + size + 2 < sizeof(f->log)) {
-		memcpy(f->log + f->log_size, record->text, size);
-		f->log_size += size;
-		f->log[f->log_size++] = '\n';
-	}
-}
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	dp_runtime_options opts = DP_RUNTIME_OPTIONS_INIT;
-
-	assert_non_null(f);
-	test_heap_init(&f->heap);
-	opts.allocator = &f->heap.alloc;
-	opts.log = keep_log;
-	opts.log_user = f;
-	assert_int_equal(dp_test_fixture_new(&f->fx, &opts, NULL), DP_OK);
-	assert_int_equal(dp_pipeline_new(&f->pipe,
-				 dp_test_fixture_runtime(f->fx), "p", NULL),
-		DP_OK);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	dp_pipeline_free(f->pipe);
-	dp_test_fixture_free(f->fx);
-	assert_int_equal(f->heap.live_bytes, 0);
-	free(f);
-	return 0;
-}
-
-/* A job "lake" from topic "in" into sink "lake". */
-static void add_lake(struct fixture *f, const dp_job_options *opts)
-{
-	dp_sink *sink = NULL;
-
-	assert_int_equal(dp_test_sink_new(&sink, f->fx, "lake", NULL), DP_OK);
-	assert_int_equal(
-		dp_pipeline_add_sink(f->pipe, "lake",
-			dp_test_fixture_hub(f->fx), "in", sink, opts, NULL),
-		DP_OK);
-}
-
-static void tell(struct fixture *f, dp_test_step step)
-{
-	assert_int_equal(dp_test_sink_tell(f->fx, "lake", &step, NULL), DP_OK);
-}
 
 static dp_test_step refuse(const char *payload, dp_refusal refusal)
 {
@@ -103,7 +34,7 @@ static const dp_test_event all_in_lake[] = {
 };
 
 static void assert_yields(
-	struct fixture *f, const dp_test_event *want, size_t count)
+	struct pipeline_fixture *f, const dp_test_event *want, size_t count)
 {
 	const char *message = NULL;
 	dp_status st =
@@ -115,29 +46,17 @@ static void assert_yields(
 	assert_int_equal(st, DP_OK);
 }
 
-/* The report of job "lake", whose counts must add up. */
-static dp_job_report report_of(struct fixture *f)
+static dp_job_report report_of(struct pipeline_fixture *f)
 {
-	dp_report *report = NULL;
-	dp_job_report job;
-
-	assert_int_equal(dp_pipeline_get_report(f->pipe, &report, NULL), DP_OK);
-	job = *dp_report_job(report, 0);
-	job.name = "";
-	job.last_error = "";
-	dp_report_free(report);
-	assert_int_equal(job.in_events,
-		job.delivered_events + job.dead_events + job.dropped_events +
-			job.repeat_events);
-	return job;
+	return pipeline_report(f, 0);
 }
 
 static void what_a_sink_takes_arrives_once(void **state)
 {
-	struct fixture *f = *state;
+	struct pipeline_fixture *f = *state;
 	dp_job_report job;
 
-	add_lake(f, NULL);
+	pipeline_add_lake(f, NULL);
 	assert_yields(f, all_in_lake, 3);
 	job = report_of(f);
 	assert_int_equal(job.in_events, 3);
@@ -149,7 +68,7 @@ static void what_a_sink_takes_arrives_once(void **state)
 static void an_event_refused_for_good_is_a_dead_letter_and_others_go_on(
 	void **state)
 {
-	struct fixture *f = *state;
+	struct pipeline_fixture *f = *state;
 	const dp_test_event want[] = {
 		DP_TEST_EVENT("lake", "T", "a"),
 		DP_TEST_DEAD("lake", "b", "DP_ESCHEMA"),
@@ -158,9 +77,9 @@ static void an_event_refused_for_good_is_a_dead_letter_and_others_go_on(
 	dp_test_step step = refuse("b", DP_REFUSAL_EVENT);
 	dp_job_report job;
 
-	add_lake(f, NULL);
+	pipeline_add_lake(f, NULL);
 	step.code = DP_ESCHEMA;
-	tell(f, step);
+	pipeline_tell_lake(f, step);
 	assert_yields(f, want, 3);
 	job = report_of(f);
 	assert_int_equal(job.dead_events, 1);
@@ -171,12 +90,12 @@ static void an_event_refused_for_good_is_a_dead_letter_and_others_go_on(
 static void a_retryable_refusal_is_offered_again_after_growing_waits(
 	void **state)
 {
-	struct fixture *f = *state;
+	struct pipeline_fixture *f = *state;
 	dp_test_step step = refuse("b", DP_REFUSAL_RETRYABLE);
 
-	add_lake(f, NULL);
+	pipeline_add_lake(f, NULL);
 	step.times = 4;
-	tell(f, step);
+	pipeline_tell_lake(f, step);
 	assert_yields(f, all_in_lake, 3);
 	assert_int_equal(report_of(f).retries, 4);
 	/* 100 + 200 + 400 + 800 ms, each less up to a half by lot. */
@@ -186,7 +105,7 @@ static void a_retryable_refusal_is_offered_again_after_growing_waits(
 
 static void an_event_refused_too_often_is_a_dead_letter(void **state)
 {
-	struct fixture *f = *state;
+	struct pipeline_fixture *f = *state;
 	const dp_test_event want[] = {
 		DP_TEST_EVENT("lake", "T", "a"),
 		{sizeof(dp_test_event), "lake.dead", "T", "b", "dpattempts",
@@ -197,24 +116,24 @@ static void an_event_refused_too_often_is_a_dead_letter(void **state)
 	dp_test_step step = refuse("b", DP_REFUSAL_RETRYABLE);
 
 	opts.attempts_max = 5;
-	add_lake(f, &opts);
+	pipeline_add_lake(f, &opts);
 	step.times = DP_TEST_ALWAYS;
-	tell(f, step);
+	pipeline_tell_lake(f, step);
 	assert_yields(f, want, 3);
 	assert_int_equal(report_of(f).retries, 4);
 }
 
 static void an_endpoint_that_is_down_spends_no_attempts(void **state)
 {
-	struct fixture *f = *state;
+	struct pipeline_fixture *f = *state;
 	dp_job_options opts = DP_JOB_OPTIONS_INIT;
 	dp_test_step step = DP_TEST_STEP_INIT;
 
 	opts.attempts_max = 2;
-	add_lake(f, &opts);
+	pipeline_add_lake(f, &opts);
 	step.act = DP_TEST_FAIL_WRITE;
 	step.times = 50;
-	tell(f, step);
+	pipeline_tell_lake(f, step);
 	assert_yields(f, all_in_lake, 3);
 	assert_int_equal(report_of(f).retries, 50);
 	assert_int_equal(report_of(f).dead_events, 0);
@@ -222,12 +141,12 @@ static void an_endpoint_that_is_down_spends_no_attempts(void **state)
 
 static void throttling_waits_as_told(void **state)
 {
-	struct fixture *f = *state;
+	struct pipeline_fixture *f = *state;
 	dp_test_step step = refuse("b", DP_REFUSAL_THROTTLED);
 
-	add_lake(f, NULL);
+	pipeline_add_lake(f, NULL);
 	step.retry_after_ns = 42 * DP_SECOND;
-	tell(f, step);
+	pipeline_tell_lake(f, step);
 	assert_yields(f, all_in_lake, 3);
 	assert_in_range(
 		dp_test_fixture_elapsed(f->fx), 42 * DP_SECOND, 43 * DP_SECOND);
@@ -235,14 +154,14 @@ static void throttling_waits_as_told(void **state)
 
 static void a_write_throttled_as_a_whole_waits_as_told(void **state)
 {
-	struct fixture *f = *state;
+	struct pipeline_fixture *f = *state;
 	dp_test_step step = DP_TEST_STEP_INIT;
 
-	add_lake(f, NULL);
+	pipeline_add_lake(f, NULL);
 	step.act = DP_TEST_FAIL_WRITE;
 	step.refusal = DP_REFUSAL_THROTTLED;
 	step.retry_after_ns = 7 * DP_SECOND;
-	tell(f, step);
+	pipeline_tell_lake(f, step);
 	assert_yields(f, all_in_lake, 3);
 	assert_in_range(
 		dp_test_fixture_elapsed(f->fx), 7 * DP_SECOND, 8 * DP_SECOND);
@@ -251,15 +170,15 @@ static void a_write_throttled_as_a_whole_waits_as_told(void **state)
 static void a_destination_that_is_unfit_pauses_the_job_for_a_minute(
 	void **state)
 {
-	struct fixture *f = *state;
+	struct pipeline_fixture *f = *state;
 	dp_test_step step = DP_TEST_STEP_INIT;
 
-	add_lake(f, NULL);
+	pipeline_add_lake(f, NULL);
 	step.act = DP_TEST_FAIL_WRITE;
 	step.code = DP_EDENIED;
 	step.message = "no right to write";
 	step.times = 3;
-	tell(f, step);
+	pipeline_tell_lake(f, step);
 	assert_yields(f, all_in_lake, 3);
 	assert_in_range(dp_test_fixture_elapsed(f->fx), 180 * DP_SECOND,
 		181 * DP_SECOND);
@@ -269,7 +188,7 @@ static void a_destination_that_is_unfit_pauses_the_job_for_a_minute(
 
 static void a_batch_refused_for_good_is_all_dead_letters(void **state)
 {
-	struct fixture *f = *state;
+	struct pipeline_fixture *f = *state;
 	const dp_test_event want[] = {
 		DP_TEST_DEAD("lake", "a", "DP_ETOOBIG"),
 		DP_TEST_DEAD("lake", "b", "DP_ETOOBIG"),
@@ -277,25 +196,25 @@ static void a_batch_refused_for_good_is_all_dead_letters(void **state)
 	};
 	dp_test_step step = DP_TEST_STEP_INIT;
 
-	add_lake(f, NULL);
+	pipeline_add_lake(f, NULL);
 	step.act = DP_TEST_FAIL_WRITE;
 	step.refusal = DP_REFUSAL_EVENT;
 	step.code = DP_ETOOBIG;
 	step.times = DP_TEST_ALWAYS;
-	tell(f, step);
+	pipeline_tell_lake(f, step);
 	assert_yields(f, want, 3);
 	assert_int_equal(report_of(f).dead_events, 3);
 }
 
 static void after_a_failed_flush_everything_is_offered_again(void **state)
 {
-	struct fixture *f = *state;
+	struct pipeline_fixture *f = *state;
 	dp_test_step step = DP_TEST_STEP_INIT;
 
-	add_lake(f, NULL);
+	pipeline_add_lake(f, NULL);
 	step.act = DP_TEST_FAIL_FLUSH;
 	step.times = 3;
-	tell(f, step);
+	pipeline_tell_lake(f, step);
 	assert_yields(f, all_in_lake, 3);
 	assert_int_equal(report_of(f).in_events, 3);
 	assert_int_equal(dp_test_sink_count(f->fx, "lake"), 3);
@@ -303,14 +222,14 @@ static void after_a_failed_flush_everything_is_offered_again(void **state)
 
 static void a_flush_that_worked_without_saying_so_is_not_repeated(void **state)
 {
-	struct fixture *f = *state;
+	struct pipeline_fixture *f = *state;
 	dp_test_step step = DP_TEST_STEP_INIT;
 	dp_job_report job;
 
-	add_lake(f, NULL);
+	pipeline_add_lake(f, NULL);
 	step.act = DP_TEST_LOSE_ANSWER;
 	step.times = 2;
-	tell(f, step);
+	pipeline_tell_lake(f, step);
 	assert_yields(f, all_in_lake, 3);
 	job = report_of(f);
 	assert_int_equal(job.delivered_events, 3);
@@ -320,10 +239,10 @@ static void a_flush_that_worked_without_saying_so_is_not_repeated(void **state)
 static void an_ambiguous_refusal_is_asked_about_before_it_is_offered_again(
 	void **state)
 {
-	struct fixture *f = *state;
+	struct pipeline_fixture *f = *state;
 
-	add_lake(f, NULL);
-	tell(f, refuse("b", DP_REFUSAL_AMBIGUOUS));
+	pipeline_add_lake(f, NULL);
+	pipeline_tell_lake(f, refuse("b", DP_REFUSAL_AMBIGUOUS));
 	assert_yields(f, all_in_lake, 3);
 	assert_int_equal(report_of(f).in_events, 3);
 }
@@ -331,23 +250,23 @@ static void an_ambiguous_refusal_is_asked_about_before_it_is_offered_again(
 static void a_sink_that_cannot_open_again_at_once_is_tried_until_it_can(
 	void **state)
 {
-	struct fixture *f = *state;
+	struct pipeline_fixture *f = *state;
 	dp_test_step step = DP_TEST_STEP_INIT;
 
-	add_lake(f, NULL);
+	pipeline_add_lake(f, NULL);
 	assert_int_equal(dp_pipeline_start(f->pipe, NULL), DP_OK);
 	step.act = DP_TEST_FAIL_FLUSH;
-	tell(f, step);
+	pipeline_tell_lake(f, step);
 	step.act = DP_TEST_FAIL_OPEN;
 	step.times = 5;
-	tell(f, step);
+	pipeline_tell_lake(f, step);
 	assert_yields(f, all_in_lake, 3);
 	assert_true(report_of(f).retries >= 6);
 }
 
 static void dead_letters_survive_a_failed_flush_exactly_once(void **state)
 {
-	struct fixture *f = *state;
+	struct pipeline_fixture *f = *state;
 	const dp_test_event want[] = {
 		DP_TEST_EVENT("lake", "T", "a"),
 		DP_TEST_DEAD("lake", "b", "DP_EREMOTE"),
@@ -355,11 +274,11 @@ static void dead_letters_survive_a_failed_flush_exactly_once(void **state)
 	};
 	dp_test_step step = refuse("b", DP_REFUSAL_EVENT);
 
-	add_lake(f, NULL);
-	tell(f, step);
+	pipeline_add_lake(f, NULL);
+	pipeline_tell_lake(f, step);
 	step = (dp_test_step)DP_TEST_STEP_INIT;
 	step.act = DP_TEST_FAIL_FLUSH;
-	tell(f, step);
+	pipeline_tell_lake(f, step);
 	/* The sink would take "b" the second time, but it has its end. */
 	assert_yields(f, want, 3);
 	assert_int_equal(report_of(f).repeat_events, 1);
@@ -368,46 +287,46 @@ static void dead_letters_survive_a_failed_flush_exactly_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			what_a_sink_takes_arrives_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_a_sink_takes_arrives_once,
+			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
 			an_event_refused_for_good_is_a_dead_letter_and_others_go_on,
-			setup, teardown),
+			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_retryable_refusal_is_offered_again_after_growing_waits,
-			setup, teardown),
+			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
-			an_event_refused_too_often_is_a_dead_letter, setup,
-			teardown),
+			an_event_refused_too_often_is_a_dead_letter,
+			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
-			an_endpoint_that_is_down_spends_no_attempts, setup,
-			teardown),
+			an_endpoint_that_is_down_spends_no_attempts,
+			pipeline_setup, pipeline_teardown),
+		cmocka_unit_test_setup_teardown(throttling_waits_as_told,
+			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
-			throttling_waits_as_told, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_write_throttled_as_a_whole_waits_as_told, setup,
-			teardown),
+			a_write_throttled_as_a_whole_waits_as_told,
+			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_destination_that_is_unfit_pauses_the_job_for_a_minute,
-			setup, teardown),
+			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
-			a_batch_refused_for_good_is_all_dead_letters, setup,
-			teardown),
+			a_batch_refused_for_good_is_all_dead_letters,
+			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
-			after_a_failed_flush_everything_is_offered_again, setup,
-			teardown),
+			after_a_failed_flush_everything_is_offered_again,
+			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_flush_that_worked_without_saying_so_is_not_repeated,
-			setup, teardown),
+			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
 			an_ambiguous_refusal_is_asked_about_before_it_is_offered_again,
-			setup, teardown),
+			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_sink_that_cannot_open_again_at_once_is_tried_until_it_can,
-			setup, teardown),
+			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
-			dead_letters_survive_a_failed_flush_exactly_once, setup,
-			teardown),
+			dead_letters_survive_a_failed_flush_exactly_once,
+			pipeline_setup, pipeline_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
