@@ -2,6 +2,7 @@
 #include "hub/log/prepare.h"
 
 #include "base/thread.h"
+#include "hub/log/retention.h"
 #include "hub/log/roll.h"
 
 void dpi_log_prepare_init(dpi_log_prepare *prepare, const dpi_os *os)
@@ -40,6 +41,20 @@ static dpi_log_tail *next_tail(dpi_log_prepare *prepare)
 	return tail;
 }
 
+/*
+ * Where a segment was begun, older ones may go. What cannot be removed now is
+ * tried again with the next.
+ */
+static void retain(dpi_log_tail *tail)
+{
+	uint64_t base = atomic_load(&tail->partition->state->base);
+
+	if (base != tail->retained_base) {
+		tail->retained_base = base;
+		(void)!dpi_log_retain(tail->hub, tail->partition, NULL);
+	}
+}
+
 static void *run(void *arg)
 {
 	dpi_log_prepare *prepare = arg;
@@ -47,6 +62,7 @@ static void *run(void *arg)
 
 	while ((tail = next_tail(prepare)) != NULL) {
 		dpi_tail_prepare(tail);
+		retain(tail);
 	}
 	return NULL;
 }

@@ -13,8 +13,8 @@
 struct dpi_log_tail;
 
 /*
- * A thread that writes zeros ahead of those who append, so that they need not.
- * Started by the first who asks. If it cannot be started, nothing is lost but
+ * A thread that writes zeros ahead of those who append, so that they need not,
+ * and lets old segments go. Started by the first who asks. If it cannot be started, nothing is lost but
  * time: tails then write their zeros themselves.
  */
 typedef struct dpi_log_prepare {

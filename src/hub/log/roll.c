@@ -335,6 +335,10 @@ bool dpi_tail_wants_prepare(dpi_log_tail *tail)
 {
 	uint64_t zeroed = atomic_load(&tail->zeroed);
 
+	if (tail->begun_base != tail->segment.header.base) {
+		tail->begun_base = tail->segment.header.base;
+		return true;
+	}
 	if (tail->limit <= first_zeroed(tail)) {
 		return false;
 	}

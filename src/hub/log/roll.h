@@ -30,7 +30,7 @@ DP_NODISCARD dp_status dpi_tail_begin(dpi_log_tail *tail, uint64_t base,
 DP_NODISCARD dp_status dpi_tail_reserve(
 	dpi_log_tail *tail, uint64_t index, dp_error **err);
 
-/* Whether it is time to write ahead. Same thread. */
+/* Whether it is time to write ahead, or a segment was begun. Same thread. */
 bool dpi_tail_wants_prepare(dpi_log_tail *tail);
 
 /* Writes ahead what is due. Any thread. Best effort. */

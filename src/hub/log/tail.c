@@ -73,6 +73,7 @@ static dp_status begin_anew(
 	dp_status st;
 
 	st = dpi_tail_begin(tail, found->next, previous_end, err);
+	tail->begun_base = found->next;
 	if (st == DP_OK && replaces && found->base != found->next) {
 		dpi_log_segment_path(path, tail->hub->directory,
 			&tail->partition->name, found->base);

@@ -57,6 +57,8 @@ typedef struct dpi_log_tail {
 	size_t piece_first;
 	size_t piece_count;
 
+	uint64_t
+		begun_base; /* of the last segment that prepare was asked for */
 	_Atomic bool has_failed;
 	_Atomic uint64_t zeroed; /* index up to which the file is written */
 	_Atomic uint64_t zeroed_goal; /* what dpi_tail_prepare() brings it to */
@@ -66,6 +68,7 @@ typedef struct dpi_log_tail {
 	int spare_fd;                 /* -1: none */
 	uint64_t spare_zeroed;
 
+	uint64_t retained_base; /* the same, for retention; of that thread */
 	struct dpi_log_tail *prepare_next; /* under the lock of prepare.h */
 	bool is_queued;
 } dpi_log_tail;
