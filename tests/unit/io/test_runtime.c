@@ -258,6 +258,36 @@ static void a_child_of_fork_is_told_and_can_free(void **state)
 	assert_int_equal(dpi_runtime_check(rt, NULL), DP_OK);
 }
 
+static int shared_freed;
+
+static void count_shared(dpi_shared *shared)
+{
+	assert_string_equal(shared->name, "memory:a");
+	shared_freed++;
+}
+
+static void what_objects_share_is_freed_with_the_runtime(void **state)
+{
+	dpi_shared a = {.name = "memory:a", .free = count_shared};
+	dpi_shared b = {.next = &a, .name = "memory:a", .free = count_shared};
+	dp_runtime *rt = NULL;
+
+	(void)state;
+	assert_int_equal(dp_runtime_new(&rt, NULL, NULL), DP_OK);
+	assert_null(dpi_runtime_shared(rt)->first);
+	dpi_runtime_shared(rt)->first = &b;
+	dp_runtime_free(rt);
+	assert_int_equal(shared_freed, 2);
+}
+
+static void objects_get_the_memory_and_the_system_of_their_runtime(void **state)
+{
+	const dp_allocator *alloc = dpi_runtime_alloc(*state);
+
+	assert_ptr_equal(alloc->user, &heap);
+	assert_ptr_equal(dpi_runtime_os(*state), dpi_os_real());
+}
+
 static void add_one(void *arg)
 {
 	(*(int *)arg)++;
@@ -414,6 +444,9 @@ int main(void)
 		WITH_RUNTIME(
 			the_descriptor_is_readable_while_completions_are_queued),
 		WITH_RUNTIME(a_child_of_fork_is_told_and_can_free),
+		cmocka_unit_test(what_objects_share_is_freed_with_the_runtime),
+		WITH_RUNTIME(
+			objects_get_the_memory_and_the_system_of_their_runtime),
 		WITH_RUNTIME(a_task_runs_once_for_each_time_it_settled),
 		WITH_RUNTIME(
 			tasks_run_in_order_and_a_queued_one_is_not_queued_twice),

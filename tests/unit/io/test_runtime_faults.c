@@ -138,6 +138,7 @@ static void a_runtime_is_whole_or_not_made(void **state)
 		{MADVISE, 0, DP_EIO},
 		{MUTEX_INIT, 0, DP_ENOMEM},
 		{MUTEX_INIT, 1, DP_ENOMEM},
+		{MUTEX_INIT, 2, DP_ENOMEM},
 	};
 
 	(void)state;
