@@ -76,7 +76,8 @@ typedef struct dpi_cell {
 
 typedef struct dpi_column {
 	const char *name;     /* as the field; `_unknown` is the last */
-	const char *sql_type; /* "INTEGER", "REAL", "TEXT", "BLOB", "NUMERIC" */
+	const char *sql_type; /* "INTEGER", "REAL", "TEXT", "BLOB"; "JSON TEXT",
+				 which SQL takes for TEXT, is JSON */
 	uint32_t number;      /* of the field; 0 for columns of our own */
 } dpi_column;
 

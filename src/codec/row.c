@@ -21,7 +21,7 @@
 static const char *sql_type(const dpi_plan_field *field)
 {
 	if (field->is_repeated) {
-		return "TEXT";
+		return "JSON TEXT";
 	}
 	switch (field->kind) {
 	case DPI_KIND_BOOL:
@@ -39,6 +39,9 @@ static const char *sql_type(const dpi_plan_field *field)
 		return "BLOB";
 	case DPI_KIND_WRAPPER:
 		return sql_type(&field->child->fields[0]);
+	case DPI_KIND_RECORD:
+	case DPI_KIND_JSON:
+		return "JSON TEXT";
 	default:
 		return "TEXT";
 	}
