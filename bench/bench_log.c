@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <lmdb.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <datapipe/datapipe.h>
+
+#include "base/bytes.h"
+#include "base/crc32c.h"
+#include "bench.h"
+#include "hub/log/log_hub.h"
+#include "hub/log/scan.h"
+
+/*
+ * The log as a publisher sees it, events of 250 bytes, beside what can be had
+ * of the same disk: a file that was written with zeros before, into which one
+ * thread writes records with a checksum and syncs ("plain"); SQLite with a
+ * WAL that is synced by each commit; LMDB.
+ */
+
+enum {
+	PAYLOAD = 250,
+	ROUNDS = 9,
+	SINGLES = 500, /* commits of one record in a round */
+	BULK = 1000,   /* records of a bulk commit */
+	BULKS = 30,    /* bulk commits in a round */
+	PAGE_CACHE = 256,
+	PLAIN_BYTES = 256 << 20
+};
+
+static uint8_t payload[PAYLOAD];
+
+/* Nanoseconds for each record. */
+static double cost(int64_t begin, int records)
+{
+	return (double)(bench_now() - begin) / records;
+}
+
+static void need(int is_good, const char *what)
+{
+	if (!is_good) {
+		bench_die(what);
+	}
+}
+
+struct ours {
+	char directory[64];
+	dp_runtime *rt;
+	dp_hub *hub;
+	dp_publisher *pub;
+};
+
+static void ours_open(struct ours *o, dp_ack ack)
+{
+	dp_publisher_options opts = DP_PUBLISHER_OPTIONS_INIT;
+	char address[80];
+
+	bench_mkdir(o->directory, sizeof(o->directory));
+	(void)snprintf(address, sizeof(address), "log:%s", o->directory);
+	opts.topic = "bench";
+	opts.source = "bench";
+	opts.ack = ack;
+	opts.linger_ns = DP_SECOND;
+	opts.batch_bytes = 16u << 20;
+	need(dp_runtime_new(&o->rt, NULL, NULL) == DP_OK &&
+			dp_hub_open(&o->hub, o->rt, address, NULL, NULL) ==
+				DP_OK &&
+			dp_publisher_new(&o->pub, o->hub, &opts, NULL) == DP_OK,
+		"open");
+}
+
+static void ours_close(struct ours *o)
+{
+	dp_publisher_free(o->pub);
+	dp_hub_close(o->hub);
+	dp_runtime_free(o->rt);
+	bench_rmdir(o->directory);
+}
+
+static void ours_commit(struct ours *o, int records)
+{
+	dp_event ev = DP_EVENT_INIT;
+
+	ev.type = "shop.payment.v1.Captured";
+	ev.payload.data = payload;
+	ev.payload.size = PAYLOAD;
+	for (int i = 0; i < records; i++) {
+		need(dp_publisher_publish(o->pub, &ev, DP_FOREVER, NULL) ==
+				DP_OK,
+			"publish");
+	}
+	need(dp_publisher_flush(o->pub, DP_FOREVER, NULL) == DP_OK, "flush");
+}
+
+static double ours_commits(void *arg, int commits, int records)
+{
+	int64_t begin = bench_now();
+
+	for (int i = 0; i < commits; i++) {
+		ours_commit(arg, records);
+	}
+	return cost(begin, commits * records);
+}
+
+struct plain {
+	char directory[64];
+	int fd;
+	off_t at;
+	uint8_t *buf;
+};
+
+static void plain_open(struct plain *p)
+{
+	char path[80];
+
+	bench_mkdir(p->directory, sizeof(p->directory));
+	(void)snprintf(path, sizeof(path), "%s/plain", p->directory);
+	p->fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	p->buf = calloc(1, 1 << 20);
+	need(p->fd >= 0 && p->buf != NULL, "plain");
+	for (off_t at = 0; at < PLAIN_BYTES; at += 1 << 20) {
+		need(pwrite(p->fd, p->buf, 1 << 20, at) == 1 << 20, "pwrite");
+	}
+	need(fsync(p->fd) == 0, "fsync");
+	p->at = 0;
+}
+
+static void plain_close(struct plain *p)
+{
+	(void)close(p->fd);
+	free(p->buf);
+	bench_rmdir(p->directory);
+}
+
+/* As many bytes a record as ours has: length and checksum, then the rest. */
+static size_t plain_put(uint8_t *to)
+{
+	const size_t size = PAYLOAD + 32;
+
+	dpi_store_u32(to, (uint32_t)size);
+	memcpy(to + 8, payload, PAYLOAD);
+	memset(to + 8 + PAYLOAD, 1, size - PAYLOAD);
+	dpi_store_u32(to + 4, dpi_crc32c(0, to + 8, size));
+	return size + 8;
+}
+
+static void plain_commit(struct plain *p, int records, int is_durable)
+{
+	size_t size = 0;
+
+	for (int i = 0; i < records; i++) {
+		size += plain_put(p->buf + size);
+	}
+	if (p->at + (off_t)size > PLAIN_BYTES) {
+		p->at = 0;
+	}
+	need(pwrite(p->fd, p->buf, size, p->at) == (ssize_t)size, "pwrite");
+	p->at += (off_t)size;
+	need(!is_durable || fdatasync(p->fd) == 0, "fdatasync");
+}
+
+static double plain_commits(void *arg, int commits, int records, int is_durable)
+{
+	int64_t begin = bench_now();
+
+	for (int i = 0; i < commits; i++) {
+		plain_commit(arg, records, is_durable);
+	}
+	return cost(begin, commits * records);
+}
+
+struct lite {
+	char directory[64];
+	sqlite3 *db;
+	sqlite3_stmt *insert;
+};
+
+static void lite_open(struct lite *l)
+{
+	char path[80];
+
+	bench_mkdir(l->directory, sizeof(l->directory));
+	(void)snprintf(path, sizeof(path), "%s/db", l->directory);
+	need(sqlite3_open(path, &l->db) == SQLITE_OK &&
+			sqlite3_exec(l->db,
+				"pragma journal_mode=wal;"
+				"pragma synchronous=full;"
+				"create table log"
+				"(seq integer primary key, data blob)",
+				NULL, NULL, NULL) == SQLITE_OK &&
+			sqlite3_prepare_v2(l->db,
+				"insert into log(data) values(?)", -1,
+				&l->insert, NULL) == SQLITE_OK,
+		"sqlite");
+}
+
+static void lite_close(struct lite *l)
+{
+	(void)sqlite3_finalize(l->insert);
+	(void)sqlite3_close(l->db);
+	bench_rmdir(l->directory);
+}
+
+static double lite_commits(void *arg, int commits, int records)
+{
+	struct lite *l = arg;
+	int64_t begin = bench_now();
+
+	for (int i = 0; i < commits; i++) {
+		(void)sqlite3_exec(l->db, "begin", NULL, NULL, NULL);
+		for (int n = 0; n < records; n++) {
+			(void)sqlite3_bind_blob(
+				l->insert, 1, payload, PAYLOAD, SQLITE_STATIC);
+			need(sqlite3_step(l->insert) == SQLITE_DONE, "insert");
+			(void)sqlite3_reset(l->insert);
+		}
+		need(sqlite3_exec(l->db, "commit", NULL, NULL, NULL) ==
+				SQLITE_OK,
+			"commit");
+	}
+	return cost(begin, commits * records);
+}
+
+struct lmdb {
+	char directory[64];
+	MDB_env *env;
+	MDB_dbi dbi;
+	uint64_t key;
+};
+
+static void lmdb_open(struct lmdb *l)
+{
+	MDB_txn *txn;
+
+	bench_mkdir(l->directory, sizeof(l->directory));
+	need(mdb_env_create(&l->env) == 0 &&
+			mdb_env_set_mapsize(l->env, (size_t)4 << 30) == 0 &&
+			mdb_env_open(l->env, l->directory, 0, 0600) == 0 &&
+			mdb_txn_begin(l->env, NULL, 0, &txn) == 0 &&
+			mdb_dbi_open(txn, NULL, MDB_INTEGERKEY, &l->dbi) == 0 &&
+			mdb_txn_commit(txn) == 0,
+		"lmdb");
+	l->key = 0;
+}
+
+static void lmdb_close(struct lmdb *l)
+{
+	mdb_env_close(l->env);
+	bench_rmdir(l->directory);
+}
+
+static double lmdb_commits(void *arg, int commits, int records)
+{
+	struct lmdb *l = arg;
+	int64_t begin = bench_now();
+	MDB_txn *txn;
+
+	for (int i = 0; i < commits; i++) {
+		need(mdb_txn_begin(l->env, NULL, 0, &txn) == 0, "begin");
+		for (int n = 0; n < records; n++) {
+			MDB_val key = {sizeof(l->key), &l->key};
+			MDB_val value = {PAYLOAD, payload};
+
+			l->key++;
+			need(mdb_put(txn, l->dbi, &key, &value, MDB_APPEND) ==
+					0,
+				"put");
+		}
+		need(mdb_txn_commit(txn) == 0, "commit");
+	}
+	return cost(begin, commits * records);
+}
+
+static double ours_single(void *arg)
+{
+	return ours_commits(arg, SINGLES, 1);
+}
+
+static double plain_single(void *arg)
+{
+	return plain_commits(arg, SINGLES, 1, 1);
+}
+
+static double lite_single(void *arg)
+{
+	return lite_commits(arg, SINGLES, 1);
+}
+
+static double ours_bulk(void *arg)
+{
+	return ours_commits(arg, BULKS, BULK);
+}
+
+static double plain_bulk(void *arg)
+{
+	return plain_commits(arg, BULKS, BULK, 1);
+}
+
+static double lite_bulk(void *arg)
+{
+	return lite_commits(arg, BULKS, BULK);
+}
+
+static double lmdb_bulk(void *arg)
+{
+	return lmdb_commits(arg, BULKS, BULK);
+}
+
+static double ours_cached(void *arg)
+{
+	return ours_commits(arg, 100, PAGE_CACHE);
+}
+
+static double plain_cached(void *arg)
+{
+	return plain_commits(arg, 100, PAGE_CACHE, 0);
+}
+
+static int scan_segment(struct ours *o, dpi_segment *segment)
+{
+	const dpi_log_hub *hub = (const dpi_log_hub *)o->hub;
+	const uint8_t *record;
+	uint64_t index;
+	dpi_scan scan;
+	int count;
+
+	need(dpi_scan_init(&scan, hub->alloc, hub->os, segment, 0,
+		     UINT32_MAX) == DP_OK,
+		"scan");
+	do {
+		need(dpi_scan_next(&scan, &record, &index, NULL) == DP_OK,
+			"scan");
+	} while (record != NULL);
+	count = (int)scan.events;
+	dpi_scan_fini(&scan);
+	return count;
+}
+
+static double ours_scan(void *arg)
+{
+	struct ours *o = arg;
+	const dpi_log_hub *hub = (const dpi_log_hub *)o->hub;
+	dpi_partition_name name = {"bench", 0};
+	dpi_segment_owner owner = dpi_log_owner(hub, &name);
+	int64_t begin = bench_now();
+	dpi_segment_list list;
+	int count = 0;
+
+	need(dpi_segment_list_init(&list, hub->alloc, hub->os, hub->directory,
+		     &name, NULL) == DP_OK,
+		"list");
+	for (size_t i = 0; i < list.count; i++) {
+		dpi_segment segment;
+
+		need(dpi_segment_open(&segment, hub->os, hub->directory, &owner,
+			     list.bases[i], false, NULL) == DP_OK,
+			"segment");
+		count += scan_segment(o, &segment);
+		dpi_segment_close(&segment, hub->os);
+	}
+	dpi_segment_list_fini(&list, hub->alloc);
+	return cost(begin, count);
+}
+
+static double plain_scan(void *arg)
+{
+	struct plain *p = arg;
+	int64_t begin = bench_now();
+	size_t have = 0;
+	off_t at = 0;
+	int count = 0;
+
+	while (at < p->at) {
+		ssize_t n = pread(p->fd, p->buf + have, 256 << 10, at);
+		size_t done = 0;
+
+		need(n > 0, "pread");
+		at += n;
+		have += (size_t)n;
+		while (have - done >= 8) {
+			const uint8_t *record = p->buf + done;
+			uint32_t size = dpi_load_u32(record);
+
+			if (size == 0 || have - done < 8 + size) {
+				break;
+			}
+			need(dpi_crc32c(0, record + 8, size) ==
+					dpi_load_u32(record + 4),
+				"checksum");
+			done += 8 + size;
+			count++;
+		}
+		memmove(p->buf, p->buf + done, have - done);
+		have -= done;
+	}
+	return cost(begin, count);
+}
+
+static double lmdb_scan(void *arg)
+{
+	struct lmdb *l = arg;
+	int64_t begin = bench_now();
+	MDB_cursor *cursor;
+	unsigned sum = 0;
+	MDB_val value;
+	MDB_txn *txn;
+	MDB_val key;
+	int count = 0;
+
+	need(mdb_txn_begin(l->env, NULL, MDB_RDONLY, &txn) == 0 &&
+			mdb_cursor_open(txn, l->dbi, &cursor) == 0,
+		"cursor");
+	while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+		sum += *(const uint8_t *)value.mv_data;
+		count++;
+	}
+	need(sum > 0, "sum");
+	mdb_cursor_close(cursor);
+	mdb_txn_abort(txn);
+	return cost(begin, count);
+}
+
+static void compare_durable(void)
+{
+	struct ours ours;
+	struct plain plain;
+	struct lite lite;
+	struct lmdb lmdb;
+	const bench_side single[] = {
+		{"ours", ours_single, &ours},
+		{"plain", plain_single, &plain},
+		{"sqlite", lite_single, &lite},
+	};
+	const bench_side bulk[] = {
+		{"ours", ours_bulk, &ours},
+		{"plain", plain_bulk, &plain},
+		{"lmdb", lmdb_bulk, &lmdb},
+		{"sqlite", lite_bulk, &lite},
+	};
+	const bench_side scan[] = {
+		{"ours", ours_scan, &ours},
+		{"plain", plain_scan, &plain},
+		{"lmdb cursor", lmdb_scan, &lmdb},
+	};
+
+	ours_open(&ours, DP_ACK_DURABLE);
+	plain_open(&plain);
+	lite_open(&lite);
+	lmdb_open(&lmdb);
+	bench_compare("one durable record per commit", "ns",
+		"<= 1.11x plain, <= 0.74x sqlite", ROUNDS, single, 3);
+	bench_compare("1,000 durable records per commit, each", "ns",
+		"<= 1.43x plain, <= 0.5x lmdb, <= 0.2x sqlite", ROUNDS, bulk,
+		4);
+	bench_compare("scan with checksums, each", "ns",
+		"<= 1.43x plain, <= 0.83x lmdb cursor", ROUNDS, scan, 3);
+	lmdb_close(&lmdb);
+	lite_close(&lite);
+	plain_close(&plain);
+	ours_close(&ours);
+}
+
+static void compare_cached(void)
+{
+	struct ours ours;
+	struct plain plain;
+	const bench_side cached[] = {
+		{"ours", ours_cached, &ours},
+		{"plain", plain_cached, &plain},
+	};
+
+	ours_open(&ours, DP_ACK_WRITTEN);
+	plain_open(&plain);
+	bench_compare("page cache, 256 records per write, each", "ns",
+		"<= 2x plain", ROUNDS, cached, 2);
+	plain_close(&plain);
+	ours_close(&ours);
+}
+
+int main(void)
+{
+	memset(payload, 'x', sizeof(payload));
+	compare_durable();
+	compare_cached();
+	return 0;
+}
