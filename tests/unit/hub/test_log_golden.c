@@ -29,7 +29,7 @@
 static const char *const FILES[] = {
 	"identity",
 	"topics/shop/0/0000000000000000.seg",
-	"topics/shop/0/000000000000019f.seg",
+	"topics/shop/0/0000000000000192.seg",
 };
 #define FILE_COUNT (sizeof(FILES) / sizeof(*FILES))
 
