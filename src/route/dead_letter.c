@@ -28,17 +28,17 @@ dp_status dpi_dead_letters_learn(dpi_dead_letters *dead, dpi_intake *intake,
 	dp_offset from, dp_error **err)
 {
 	dpi_dead_places_clear(&intake->dead);
-	for (;;) {
+	for (size_t slot = 0;; slot++) {
 		uint64_t next;
 		dp_status st = dpi_hop_next(&dead->hop, 0,
-			dpi_intake_subkey(intake->key, intake->dead.used),
-			&next, err);
+			dpi_intake_subkey(intake->key, slot), &next, err);
 
-		if (st != DP_OK || next <= from) {
+		if (st != DP_OK || next == 0) {
 			return st;
 		}
-		if (!dpi_dead_places_add(
-			    &intake->dead, dead->hop.alloc, next - 1)) {
+		if (next > from &&
+			!dpi_dead_places_add(&intake->dead, dead->hop.alloc,
+				slot, next - 1)) {
 			return dpi_error_set(err, DP_ENOMEM,
 				"no memory for places in topic %s",
 				dead->topic);

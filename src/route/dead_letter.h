@@ -24,9 +24,9 @@
  * offset" does not say enough. Each dead letter that the job would meet again
  * if it began anew has a slot of its own, 0, 1, 2, ..., and the slot is part of
  * the key of its source place. Whoever takes the partition over asks the
- * target slot by slot until one is empty or lies below its beginning, and then
- * knows each of these letters. Once the job's beginning has moved past them,
- * the slots start from 0 again.
+ * target slot by slot until one was never used, and then knows each of these
+ * letters. Once the job's beginning has moved past them, the slots start from
+ * 0 again.
  */
 
 /* A job finishes what it has in hand when so many slots are in use. */

@@ -131,14 +131,14 @@ static bool grow(dpi_dead_places *places, const dp_allocator *alloc)
 	return true;
 }
 
-bool dpi_dead_places_add(
-	dpi_dead_places *places, const dp_allocator *alloc, dp_offset offset)
+bool dpi_dead_places_add(dpi_dead_places *places, const dp_allocator *alloc,
+	size_t slot, dp_offset offset)
 {
 	if (places->count == places->capacity && !grow(places, alloc)) {
 		return false;
 	}
 	places->offsets[places->count++] = offset;
-	places->used++;
+	places->used = slot + 1;
 	if (offset >= places->end) {
 		places->end = offset + 1;
 	}
@@ -150,6 +150,13 @@ void dpi_dead_places_clear(dpi_dead_places *places)
 	places->used = 0;
 	places->count = 0;
 	places->end = 0;
+}
+
+void dpi_dead_places_pass(dpi_dead_places *places, dp_offset next)
+{
+	if (places->end <= next) {
+		dpi_dead_places_clear(places);
+	}
 }
 
 uint64_t dpi_intake_subkey(uint64_t key, uint64_t number)

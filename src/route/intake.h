@@ -17,7 +17,7 @@
  * job would begin anew; see route/dead_letter.h.
  */
 typedef struct dpi_dead_places {
-	size_t used;        /* slots in use */
+	size_t used;        /* the first slot that is free, as are all behind */
 	dp_offset *offsets; /* that were found when the target was asked */
 	size_t count;
 	size_t capacity;
@@ -60,12 +60,17 @@ void dpi_intakes_forget(dpi_intakes *intakes);
 /* Whether an event was a dead letter before the job began or rewound. */
 bool dpi_dead_places_has(const dpi_dead_places *places, dp_offset offset);
 
-/* Takes the next slot for a letter that was found; false: out of memory. */
-bool dpi_dead_places_add(
-	dpi_dead_places *places, const dp_allocator *alloc, dp_offset offset);
+/* A letter was found in this slot; false: out of memory. */
+bool dpi_dead_places_add(dpi_dead_places *places, const dp_allocator *alloc,
+	size_t slot, dp_offset offset);
 
-/* All of them lie below the place from which the job would begin anew. */
 void dpi_dead_places_clear(dpi_dead_places *places);
+
+/*
+ * The job would now begin at next. Slots start from 0 again, unless letters
+ * that were found lie beyond it.
+ */
+void dpi_dead_places_pass(dpi_dead_places *places, dp_offset next);
 
 /* Another key, made of key and a number; not 0. */
 uint64_t dpi_intake_subkey(uint64_t key, uint64_t number);

@@ -79,7 +79,7 @@ static void finish_intake(dpi_job *job, dpi_intake *intake)
 		job->sub, &intake->name, intake->next, durable, &err);
 
 	if (st == DP_OK) {
-		dpi_dead_places_clear(&intake->dead);
+		dpi_dead_places_pass(&intake->dead, intake->next);
 	} else {
 		dpi_job_note(job, st, dp_error_message(err));
 	}

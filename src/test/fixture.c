@@ -42,9 +42,15 @@ static dp_status make_parts(
 	if (st != DP_OK) {
 		goto err_after_runtime;
 	}
+	st = dpi_test_watch(fx, DPI_TEST_DEAD_TOPICS, err);
+	if (st != DP_OK) {
+		goto err_after_hub;
+	}
 	fx->begin = fx->clock.clock.os.monotonic(fx->clock.clock.os.self);
 	return DP_OK;
 
+err_after_hub:
+	dp_hub_close(fx->hub);
 err_after_runtime:
 	dp_runtime_free(fx->rt);
 err_after_clock:

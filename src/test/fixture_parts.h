@@ -8,6 +8,7 @@
 #include <datapipe/test/fixture.h>
 
 #include "base/buf.h"
+#include "hub/hub.h"
 #include "sink/positions.h"
 #include "test/eager_clock.h"
 
@@ -69,6 +70,13 @@ bool dpi_arrivals_add(dpi_arrivals *arrivals, const dp_allocator *alloc,
 /* Moves all of from behind all of to. */
 void dpi_arrivals_move(dpi_arrivals *to, dpi_arrivals *from);
 void dpi_arrivals_clear(dpi_arrivals *arrivals, const dp_allocator *alloc);
+
+/* Topics of dead letters by their default names. */
+#define DPI_TEST_DEAD_TOPICS "*.dead"
+
+/* Has the hub keep what comes to topics until dp_test_yields() looks. */
+DP_NODISCARD dp_status dpi_test_watch(
+	dp_test_fixture *fx, const char *topics, dp_error **err);
 
 dpi_test_sink *dpi_test_sink_find(dp_test_fixture *fx, const char *name);
 void dpi_test_sinks_free(dp_test_fixture *fx);

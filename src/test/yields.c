@@ -11,7 +11,6 @@
 /* Gathers what has newly arrived and compares it with what is wanted. */
 
 #define IDLE_TIMEOUT (3600 * DP_SECOND)
-#define DEAD_TOPICS "*.dead"
 #define PULL_MAX 1000u
 #define SHOWN_MAX 60u
 
@@ -59,16 +58,36 @@ static dp_status take_batch(dp_test_fixture *fx, dp_subscription *sub,
 	return dp_subscription_ack_batch(sub, batch, err);
 }
 
-/* Everything in topics that no earlier call has seen. */
-static dp_status gather_topics(dp_test_fixture *fx, const char *name,
-	const char *topics, dpi_arrivals *to, dp_error **err)
+static dp_status subscribe(dp_test_fixture *fx, const char *topics,
+	dp_subscription **ret_sub, dp_error **err)
 {
 	dp_subscription_options opts = DP_SUBSCRIPTION_OPTIONS_INIT;
-	dp_subscription *sub = NULL;
-	dp_status st;
+	char name[DPI_NAME_MAX + 1];
+	bool is_dead = strcmp(topics, DPI_TEST_DEAD_TOPICS) == 0;
 
+	(void)snprintf(
+		name, sizeof(name), "dp-test-%s", is_dead ? "dead" : topics);
 	opts.topics = topics;
-	st = dp_subscription_open(&sub, fx->hub, name, &opts, err);
+	return dp_subscription_open(ret_sub, fx->hub, name, &opts, err);
+}
+
+dp_status dpi_test_watch(
+	dp_test_fixture *fx, const char *topics, dp_error **err)
+{
+	dp_subscription *sub = NULL;
+	dp_status st = subscribe(fx, topics, &sub, err);
+
+	dp_subscription_close(sub);
+	return st;
+}
+
+/* Everything in topics that no earlier call has seen. */
+static dp_status gather_topics(dp_test_fixture *fx, const char *topics,
+	dpi_arrivals *to, dp_error **err)
+{
+	dp_subscription *sub = NULL;
+	dp_status st = subscribe(fx, topics, &sub, err);
+
 	while (st == DP_OK) {
 		dp_batch *batch = NULL;
 		dp_error *why = NULL;
@@ -97,30 +116,41 @@ static bool is_dead_topic(const char *name)
 	return size >= 5 && strcmp(name + size - 5, ".dead") == 0;
 }
 
-static bool is_first_of_its_topic(const dp_test_event *want, size_t index)
+/* Whether want[index] is the first that names a topic to be looked at. */
+static bool names_topic(
+	dp_test_fixture *fx, const dp_test_event *want, size_t index)
 {
 	for (size_t i = 0; i < index; i++) {
 		if (strcmp(want[i].at, want[index].at) == 0) {
 			return false;
 		}
 	}
-	return true;
+	return dpi_test_sink_find(fx, want[index].at) == NULL &&
+		!is_dead_topic(want[index].at);
+}
+
+/* A hub keeps only what somebody has yet to read: so say so before it runs. */
+static dp_status watch_all(dp_test_fixture *fx, const dp_test_event *want,
+	size_t count, dp_error **err)
+{
+	dp_status st = DP_OK;
+
+	for (size_t i = 0; st == DP_OK && i < count; i++) {
+		if (names_topic(fx, want, i)) {
+			st = dpi_test_watch(fx, want[i].at, err);
+		}
+	}
+	return st;
 }
 
 static dp_status gather(dp_test_fixture *fx, const dp_test_event *want,
 	size_t count, dpi_arrivals *to, dp_error **err)
 {
-	char name[201];
-	dp_status st;
+	dp_status st = gather_topics(fx, DPI_TEST_DEAD_TOPICS, to, err);
 
-	st = gather_topics(fx, "dp-test-dead", DEAD_TOPICS, to, err);
 	for (size_t i = 0; st == DP_OK && i < count; i++) {
-		if (dpi_test_sink_find(fx, want[i].at) == NULL &&
-			!is_dead_topic(want[i].at) &&
-			is_first_of_its_topic(want, i)) {
-			(void)snprintf(
-				name, sizeof(name), "dp-test-%s", want[i].at);
-			st = gather_topics(fx, name, want[i].at, to, err);
+		if (names_topic(fx, want, i)) {
+			st = gather_topics(fx, want[i].at, to, err);
 		}
 	}
 	dpi_lock(&fx->lock);
@@ -283,7 +313,10 @@ dp_status dp_test_yields(dp_test_fixture *fx, dp_pipeline *pipe,
 
 	dpi_buf_clear(&fx->message);
 	dpi_arrivals_init(&arrivals);
-	st = run_pipeline(fx, pipe, given, given_count, &err);
+	st = watch_all(fx, want, want_count, &err);
+	if (st == DP_OK) {
+		st = run_pipeline(fx, pipe, given, given_count, &err);
+	}
 	if (st == DP_OK) {
 		st = gather(fx, want, want_count, &arrivals, &err);
 	}
