@@ -67,6 +67,41 @@ static dp_bytes fingerprint_of(const dp_message *msg)
 		(const char *)schema.data + prefix, schema.size - prefix);
 }
 
+static bool is_protobuf(dp_bytes type)
+{
+	static const char *const names[] = {
+		"application/protobuf",
+		"application/x-protobuf",
+		"application/vnd.google.protobuf",
+	};
+	const char *end =
+		type.size > 0 ? memchr(type.data, ';', type.size) : NULL;
+
+	if (end != NULL) {
+		type.size = (size_t)(end - (const char *)type.data);
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (dpi_bytes_equal(type, dpi_bytes_text(names[i]))) {
+			return true;
+		}
+	}
+	return type.data == NULL;
+}
+
+/* Bytes of another kind may well look like some protobuf. */
+static dp_status check_content(const dp_message *msg, dp_error **err)
+{
+	dp_bytes type = dp_message_attribute(msg, DP_ATTR_DATACONTENTTYPE);
+
+	if (is_protobuf(type)) {
+		return DP_OK;
+	}
+	return dpi_error_set(err, DP_ESCHEMA,
+		"the payload is '%.*s', not application/protobuf",
+		(int)(type.size < 100 ? type.size : 100),
+		(const char *)type.data);
+}
+
 static bool is_claim_of(
 	const dpi_event_claim *claim, dp_bytes type, dp_bytes fingerprint)
 {
@@ -218,8 +253,11 @@ dp_status dpi_event_plans_get(dpi_event_plans *plans, const dp_message *msg,
 	dp_bytes fingerprint = fingerprint_of(msg);
 	dpi_event_claim *claim = NULL;
 	dpi_event_plan *plan = NULL;
-	dp_status st = DP_OK;
+	dp_status st = check_content(msg, err);
 
+	if (st != DP_OK) {
+		return st;
+	}
 	if (plans->last < plans->claim_count &&
 		is_claim_of(&plans->claims[plans->last], type, fingerprint)) {
 		claim = &plans->claims[plans->last];

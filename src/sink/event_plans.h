@@ -65,7 +65,7 @@ void dpi_event_plans_begin(dpi_event_plans *plans);
 /*
  * The plan of an event; borrowed until the next call.
  *
- * Errors: DP_ESCHEMA   the event has no type
+ * Errors: DP_ESCHEMA   the event has no type, or is not protobuf
  *         DP_ENOTFOUND no such schema is registered
  *         DP_ETOOBIG   the schema is too big for a plan
  *         DP_ENOMEM, DP_EIO, DP_ECORRUPT, DP_EFORKED: not the event's fault

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "sink/event_plans.h"
 #include "sink/ledger.h"
 #include "sink/refusals.h"
 
@@ -119,11 +120,6 @@ static dp_status take_event(
 	return DP_OK;
 }
 
-static bool refuses_event(dp_status st)
-{
-	return st == DP_ESCHEMA || st == DP_ETOOBIG;
-}
-
 static dp_status take_batch(file_sink *sink, const dp_batch *batch,
 	dp_refusals *refusals, dp_error **err)
 {
@@ -135,7 +131,7 @@ static dp_status take_batch(file_sink *sink, const dp_batch *batch,
 		dp_error *why = NULL;
 
 		st = take_event(sink, dp_batch_message(batch, i), &why);
-		if (refuses_event(st)) {
+		if (dpi_event_plans_refuses(st)) {
 			st = dpi_refusals_add_error(
 				refusals, i, DP_REFUSAL_EVENT, why);
 			dpi_error_clear(&why);

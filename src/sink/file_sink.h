@@ -31,8 +31,9 @@ typedef struct dpi_file_format {
 	/* A batch comes. */
 	void (*begin)(void *self);
 	/*
-	 * Appends the record of msg to out. DP_ESCHEMA and DP_ETOOBIG refuse
-	 * the event, and leave out as it was; others fail the batch.
+	 * Appends the record of msg to out. DP_ESCHEMA, DP_ENOTFOUND and
+	 * DP_ETOOBIG refuse the event; others fail the batch. Whatever out
+	 * has then is taken back.
 	 */
 	dp_status (*encode)(void *self, const dp_message *msg, dpi_buf *out,
 		dpi_file_record *ret, dp_error **err);

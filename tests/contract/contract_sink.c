@@ -261,7 +261,7 @@ static void an_unknown_type_is_refused_and_the_rest_is_taken(void **state)
 		assert_int_equal(f.rig.refusals.items[0].index, 1);
 		assert_int_equal(
 			f.rig.refusals.items[0].refusal, DP_REFUSAL_EVENT);
-		assert_int_equal(f.rig.refusals.items[0].code, DP_ESCHEMA);
+		assert_int_equal(f.rig.refusals.items[0].code, DP_ENOTFOUND);
 		assert_non_null(strstr(
 			f.rig.refusals.items[0].message, "no.such.Type"));
 	} else {

@@ -3,5 +3,6 @@
 
 const struct sink_kind *const sink_kinds[] = {
 	&lake_kind,
+	&files_kind,
 	NULL,
 };
