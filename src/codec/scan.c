@@ -136,7 +136,7 @@ static bool is_known_entry(const dpi_coder *coder, const dpi_plan_field *f,
 		return true;
 	}
 	while (p != NULL && p < end) {
-		dpi_wire_value v;
+		dpi_wire_value v = {.bits = 0};
 		uint32_t tag;
 
 		p = dpi_wire_get_tag(p, end, &tag);
@@ -223,7 +223,7 @@ static const uint8_t *take_repeated(dpi_coder *coder, dpi_frame *frame,
 	const dpi_plan_field *f, const uint8_t *field, const uint8_t *p,
 	const uint8_t *end)
 {
-	dpi_wire_value value;
+	dpi_wire_value value = {.bits = 0};
 	bool is_known = true;
 
 	p = dpi_wire_get_value(p, end, f->tag, coder->depth, &value);
@@ -252,7 +252,7 @@ static const uint8_t *take(dpi_coder *coder, dpi_frame *frame,
 {
 	size_t i = (size_t)(f - frame->node->fields);
 	dpi_slot *slot = &frame->slots[i];
-	dpi_wire_value value;
+	dpi_wire_value value = {.bits = 0};
 
 	if (f->read >= DPI_READ_REPEATED) {
 		return take_repeated(coder, frame, f, field, p, end);
@@ -288,7 +288,7 @@ static const uint8_t *take(dpi_coder *coder, dpi_frame *frame,
 static const uint8_t *take_unknown(dpi_coder *coder, uint32_t tag,
 	const uint8_t *field, const uint8_t *p, const uint8_t *end)
 {
-	dpi_wire_value value;
+	dpi_wire_value value = {.bits = 0};
 
 	p = dpi_wire_get_value(p, end, tag, coder->depth, &value);
 	return p != NULL && append_unknown(coder, field, (size_t)(p - field))
