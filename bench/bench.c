@@ -15,12 +15,22 @@ void bench_die(const char *what)
 	exit(1);
 }
 
-int64_t bench_now(void)
+static int64_t read_clock(clockid_t clock)
 {
 	struct timespec ts;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	(void)clock_gettime(clock, &ts);
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+int64_t bench_now(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t bench_thread_now(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static int ascending(const void *a, const void *b)

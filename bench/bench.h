@@ -30,6 +30,9 @@ void bench_compare(const char *what, const char *unit, const char *goal,
 /* Nanoseconds on a clock that never goes back. */
 int64_t bench_now(void);
 
+/* Nanoseconds that the calling thread has run: other work does not count. */
+int64_t bench_thread_now(void);
+
 /* Says what failed and ends the program. */
 void bench_die(const char *what);
 

