@@ -4,5 +4,6 @@
 const struct sink_kind *const sink_kinds[] = {
 	&lake_kind,
 	&files_kind,
+	&sqlite_kind,
 	NULL,
 };
