@@ -18,8 +18,10 @@ static struct rule disk = {0, -1, 0, false};
 static struct rule memory = {0, -1, 0, false};
 static sqlite3_vfs *real_vfs;
 static sqlite3_vfs faulty_vfs;
-static sqlite3_io_methods real_methods;
-static sqlite3_io_methods faulty_methods;
+static sqlite3_io_methods real_methods; /* of writing, the same for all */
+/* Files with locks and those without have tables of their own. */
+static sqlite3_io_methods faulty_database;
+static sqlite3_io_methods faulty_log;
 static sqlite3_mem_methods real_memory;
 
 static bool fails(struct rule *rule)
@@ -47,7 +49,16 @@ static int faulty_truncate(sqlite3_file *file, sqlite3_int64 size)
 	return fails(&disk) ? disk.code : real_methods.xTruncate(file, size);
 }
 
-/* All files of the default VFS that have locks share one table of methods. */
+static void replace_methods(sqlite3_file *file, sqlite3_io_methods *table)
+{
+	real_methods = *file->pMethods;
+	*table = real_methods;
+	table->xWrite = faulty_write;
+	table->xSync = faulty_sync;
+	table->xTruncate = faulty_truncate;
+	file->pMethods = table;
+}
+
 static int faulty_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file,
 	int flags, int *ret_flags)
 {
@@ -55,15 +66,9 @@ static int faulty_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file,
 
 	(void)vfs;
 	if (rc == SQLITE_OK && (flags & SQLITE_OPEN_MAIN_DB) != 0) {
-		real_methods = *file->pMethods;
-		faulty_methods = real_methods;
-		faulty_methods.xWrite = faulty_write;
-		faulty_methods.xSync = faulty_sync;
-		faulty_methods.xTruncate = faulty_truncate;
-	}
-	if (rc == SQLITE_OK &&
-		(flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) != 0) {
-		file->pMethods = &faulty_methods;
+		replace_methods(file, &faulty_database);
+	} else if (rc == SQLITE_OK && (flags & SQLITE_OPEN_WAL) != 0) {
+		replace_methods(file, &faulty_log);
 	}
 	return rc;
 }

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "base/bytes.h"
+#include "schema/field_writer.h"
+#include "sqlite_rig.h"
+#include "test_batch.h"
+
+#define CYCLES 60
+#define BATCH 7
+#define FLUSH_EVERY 3
+
+/* A job with a topic of its own name, in a process or thread of its own. */
+struct worker {
+	dp_runtime *rt;
+	dp_registry *reg;
+	dp_sink *sink;
+	dp_positions places;
+	dp_refusals refusals;
+	const char *job;
+	uint64_t next;
+	unsigned flushes;
+};
+
+static bool worker_open(struct worker *w, const char *dir, const char *job)
+{
+	char text[600];
+
+	*w = (struct worker){.job = job};
+	(void)snprintf(text, sizeof(text), "file:%s/reg", dir);
+	if (dp_runtime_new(&w->rt, NULL, NULL) != DP_OK ||
+		dp_registry_open(&w->reg, w->rt, text, NULL, NULL) != DP_OK) {
+		return false;
+	}
+	dpi_positions_init(&w->places, dpi_runtime_alloc(w->rt));
+	dpi_refusals_init(&w->refusals, dpi_runtime_alloc(w->rt));
+	(void)snprintf(text, sizeof(text), "%s/rows.db", dir);
+	if (dp_sqlite_sink_new(&w->sink, w->rt, text, w->reg, NULL, NULL) !=
+			DP_OK ||
+		dpi_sink_open(w->sink, job, NULL) != DP_OK ||
+		dpi_sink_positions(w->sink, &w->places, NULL) != DP_OK) {
+		return false;
+	}
+	w->next = dpi_positions_next(&w->places, job, 0);
+	return true;
+}
+
+static void worker_close(struct worker *w)
+{
+	dp_sink_free(w->sink);
+	dpi_positions_fini(&w->places);
+	dpi_refusals_fini(&w->refusals);
+	dp_registry_close(w->reg);
+	dp_runtime_free(w->rt);
+}
+
+static bool worker_write(struct worker *w)
+{
+	dp_event events[BATCH];
+	char payloads[BATCH][24];
+	dp_batch *batch;
+	dp_status st;
+
+	for (size_t i = 0; i < BATCH; i++) {
+		uint8_t *at = (uint8_t *)payloads[i];
+
+		*at++ = 2 << 3;
+		at = dpi_put_varint(at, w->next + i);
+		events[i] = (dp_event)DP_EVENT_INIT;
+		events[i].type = "shop.Paid";
+		events[i].payload = dpi_bytes(
+			payloads[i], (size_t)(at - (uint8_t *)payloads[i]));
+	}
+	batch = test_batch_new(w->job, 0, w->next, events, BATCH);
+	do {
+		st = dpi_sink_write(w->sink, batch, &w->refusals, NULL);
+	} while (st == DP_EAGAIN);
+	dp_batch_unref(batch);
+	w->next += BATCH;
+	return st == DP_OK && w->refusals.count == 0;
+}
+
+static bool worker_flush(struct worker *w)
+{
+	w->flushes++;
+	return dp_positions_set(&w->places, w->job, 0, w->next) == DP_OK &&
+		dpi_sink_flush(w->sink, &w->places, NULL) == DP_OK;
+}
+
+/* Never ends by itself; says each step, so that it dies at any of them. */
+static void work_until_killed(const char *dir, const char *job, int pipe_fd)
+{
+	struct worker w;
+
+	if (!worker_open(&w, dir, job)) {
+		_exit(1);
+	}
+	for (;;) {
+		for (int i = 0; i < FLUSH_EVERY; i++) {
+			if (!worker_write(&w) || write(pipe_fd, ".", 1) != 1) {
+				_exit(2);
+			}
+		}
+		if (!worker_flush(&w) || write(pipe_fd, "!", 1) != 1) {
+			_exit(3);
+		}
+	}
+}
+
+struct child {
+	pid_t pid;
+	int pipe_fd;
+};
+
+static struct child start_child(struct sqlite_rig *rig, const char *job)
+{
+	struct child child;
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	child.pid = fork();
+	assert_true(child.pid >= 0);
+	if (child.pid == 0) {
+		(void)close(fds[0]);
+		work_until_killed(rig->dir, job, fds[1]);
+	}
+	(void)close(fds[1]);
+	child.pipe_fd = fds[0];
+	return child;
+}
+
+static void kill_child(struct child *child, unsigned after_steps)
+{
+	int status = 0;
+	char byte;
+
+	while (after_steps-- > 0) {
+		assert_int_equal(read(child->pipe_fd, &byte, 1), 1);
+	}
+	assert_int_equal(kill(child->pid, SIGKILL), 0);
+	assert_int_equal(waitpid(child->pid, &status, 0), child->pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+	(void)close(child->pipe_fd);
+}
+
+/* Rows of each topic are 0, 1, … up to its position, each once. */
+static void assert_rows_are_positions(struct sqlite_rig *rig)
+{
+	assert_string_equal(
+		rig_query(rig,
+			"SELECT count(*) FROM _datapipe_positions p WHERE"
+			" next <> (SELECT count(DISTINCT _offset) FROM"
+			" \"shop.Paid\" WHERE _topic = topic) OR"
+			" next <> (SELECT count(*) FROM \"shop.Paid\""
+			" WHERE _topic = topic AND amount = _offset)"),
+		"0");
+	assert_string_equal(rig_query(rig, "PRAGMA integrity_check"), "ok");
+}
+
+static void killed_at_any_point_rows_and_positions_agree(void **state)
+{
+	struct sqlite_rig *rig = *state;
+	unsigned seed = 7;
+
+	rig_register(rig, 1);
+	for (int i = 0; i < CYCLES; i++) {
+		struct child a = start_child(rig, "a");
+		struct child b = start_child(rig, "b");
+
+		if (i == CYCLES / 2) {
+			rig_register(rig, 2);
+		}
+		kill_child(&a, 1 + (unsigned)rand_r(&seed) % 9);
+		kill_child(&b, (unsigned)rand_r(&seed) % 9);
+		if (i % 4 == 0) {
+			assert_rows_are_positions(rig);
+		}
+	}
+	assert_rows_are_positions(rig);
+	assert_string_equal(rig_query(rig,
+				    "SELECT min(next) > 0, count(*) FROM"
+				    " _datapipe_positions"),
+		"1|2");
+}
+
+struct greedy {
+	const char *dir;
+	uint32_t is_done; /* atomic */
+	unsigned flushes;
+	bool is_ok;
+};
+
+/* Writes again as soon as it has committed. */
+static void *be_greedy(void *arg)
+{
+	struct greedy *greedy = arg;
+	struct worker w;
+
+	greedy->is_ok = worker_open(&w, greedy->dir, "greedy");
+	while (greedy->is_ok &&
+		!__atomic_load_n(&greedy->is_done, __ATOMIC_ACQUIRE)) {
+		greedy->is_ok = worker_write(&w) && worker_flush(&w);
+	}
+	greedy->flushes = w.flushes;
+	worker_close(&w);
+	return NULL;
+}
+
+static void a_job_that_always_writes_keeps_no_other_out(void **state)
+{
+	struct sqlite_rig *rig = *state;
+	struct greedy greedy = {.dir = rig->dir};
+	pthread_t thread;
+	struct worker w;
+
+	rig_register(rig, 1);
+	assert_true(worker_open(&w, rig->dir, "modest"));
+	assert_int_equal(pthread_create(&thread, NULL, be_greedy, &greedy), 0);
+	for (int i = 0; i < 30; i++) {
+		assert_true(worker_write(&w));
+		assert_true(worker_flush(&w));
+	}
+	__atomic_store_n(&greedy.is_done, 1, __ATOMIC_RELEASE);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(greedy.is_ok);
+	assert_int_equal(w.flushes, 30);
+	worker_close(&w);
+	assert_rows_are_positions(rig);
+}
+
+static void who_waits_too_long_is_told_to_come_again(void **state)
+{
+	struct sqlite_rig *rig = *state;
+	dp_sink *first;
+
+	rig_register(rig, 1);
+	rig_open_sink(rig, NULL);
+	first = rig->sink;
+	rig_ok(rig, rig_offer(rig, 0, 3, 1));
+	rig_open_sink(rig, NULL);
+	virtual_clock_set_auto(&rig->clock, 1);
+	assert_int_equal(rig_offer(rig, 3, 3, 1), DP_EAGAIN);
+	assert_int_equal(rig->refusals.all, DP_REFUSAL_RETRYABLE);
+	assert_non_null(strstr(dp_error_message(rig->err), "rows.db"));
+	dp_sink_free(first);
+	rig_ok(rig, rig_offer(rig, 3, 3, 1));
+	rig_ok(rig, rig_flush_upto(rig, 6));
+	assert_string_equal(
+		rig_query(rig, "SELECT count(*) FROM \"shop.Paid\""), "3");
+}
+
+static void a_program_that_holds_the_file_delays_a_job_and_costs_nothing(
+	void **state)
+{
+	struct sqlite_rig *rig = *state;
+	sqlite3 *db = NULL;
+
+	rig_register(rig, 1);
+	rig_open_sink(rig, NULL);
+	assert_int_equal(sqlite3_open(rig->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL),
+		SQLITE_OK);
+	virtual_clock_set_auto(&rig->clock, 1);
+	assert_int_equal(rig_offer(rig, 0, 3, 1), DP_EAGAIN);
+	assert_int_equal(rig->refusals.all, DP_REFUSAL_RETRYABLE);
+	assert_int_equal(
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	rig_ok(rig, rig_offer(rig, 0, 3, 1));
+	rig_ok(rig, rig_flush_upto(rig, 3));
+}
+
+int main(void)
+{
+#define TEST(name) \
+	cmocka_unit_test_setup_teardown( \
+		name, sqlite_rig_setup, sqlite_rig_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(killed_at_any_point_rows_and_positions_agree),
+		TEST(a_job_that_always_writes_keeps_no_other_out),
+		TEST(who_waits_too_long_is_told_to_come_again),
+		TEST(a_program_that_holds_the_file_delays_a_job_and_costs_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
