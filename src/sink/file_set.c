@@ -112,12 +112,14 @@ static void free_file(dpi_file_set *set, dpi_open_file *file)
 	dpi_free(set->alloc, file, 1, sizeof(*file));
 }
 
-static dp_status broken(const dpi_file_set *set, dp_error **err)
+dp_status dpi_file_set_check(const dpi_file_set *set, dp_error **err)
 {
-	return dpi_error_set(err, set->broken,
-		"a sync in %s failed: what was written since the last flush "
-		"has to come again",
-		set->slot->folder);
+	return set->broken == DP_OK
+		? DP_OK
+		: dpi_error_set(err, set->broken,
+			  "a sync in %s failed: what was written since the "
+			  "last flush has to come again",
+			  set->slot->folder);
 }
 
 /* The compressor's tables are as large as a block: they go from file to file.
@@ -416,12 +418,9 @@ dp_status dpi_file_set_append(dpi_file_set *set, const char *folder,
 	const dpi_file_kind *kind, dp_bytes datum, dp_error **err)
 {
 	dpi_open_file *file = set->busiest;
-	dp_status st = DP_OK;
+	dp_status st = dpi_file_set_check(set, err);
 
-	if (set->broken != DP_OK) {
-		return broken(set, err);
-	}
-	if (set->memory_bytes > set->limits.open_bytes) {
+	if (st == DP_OK && set->memory_bytes > set->limits.open_bytes) {
 		st = make_room(set, 0, err);
 		file = set->busiest;
 	}
@@ -435,11 +434,8 @@ dp_status dpi_file_set_append(dpi_file_set *set, const char *folder,
 
 dp_status dpi_file_set_finish(dpi_file_set *set, dp_error **err)
 {
-	dp_status st = DP_OK;
+	dp_status st = dpi_file_set_check(set, err);
 
-	if (set->broken != DP_OK) {
-		return broken(set, err);
-	}
 	while (st == DP_OK && set->idlest != NULL) {
 		st = retire(set, set->idlest, err);
 	}

@@ -66,6 +66,9 @@ void dpi_file_set_init(dpi_file_set *set, const dp_allocator *alloc,
 /* As abandon, and gives all memory back. */
 void dpi_file_set_fini(dpi_file_set *set);
 
+/* Whether it can be used: no sync failed since the last abandon. */
+dp_status dpi_file_set_check(const dpi_file_set *set, dp_error **err);
+
 /* Appends one datum to the file of folder and kind. Borrows its arguments. */
 DP_NODISCARD dp_status dpi_file_set_append(dpi_file_set *set,
 	const char *folder, const dpi_file_kind *kind, dp_bytes datum,

@@ -178,7 +178,7 @@ static dp_status check_usable(const file_sink *sink, dp_error **err)
 			"again",
 			sink->format->name);
 	}
-	return DP_OK;
+	return dpi_file_set_check(&sink->files, err);
 }
 
 static dp_status file_sink_write(void *self, const dp_batch *batch,
