@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <datapipe/registry.h>
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/adopt.h"
@@ -172,19 +173,14 @@ static dp_status take_schema(dp_registry *reg, const dpi_registry_type *type,
 }
 
 /* With fingerprint NULL the version decides. */
-static dp_status look_up(dp_registry *reg, const char *name, uint32_t version,
-	const char *fingerprint, dp_schema **ret_schema, dp_error **err)
+static dp_status find(const dp_registry *reg, const char *name,
+	uint32_t version, const char *fingerprint,
+	const dpi_registry_type **ret_type, uint32_t *ret_version,
+	dp_error **err)
 {
-	const dpi_registry_type *type;
+	const dpi_registry_type *type =
+		dpi_registry_index_find(&reg->index, name);
 
-	if (now_of(reg) - reg->refreshed >= reg->refresh_ns) {
-		dp_status st = refresh(reg, err);
-
-		if (st != DP_OK) {
-			return st;
-		}
-	}
-	type = dpi_registry_index_find(&reg->index, name);
 	if (type == NULL) {
 		return dpi_error_set(err, DP_ENOTFOUND,
 			"no schema of type %s is registered", name);
@@ -199,7 +195,37 @@ static dp_status look_up(dp_registry *reg, const char *name, uint32_t version,
 			"type %s has %u versions, but not the one asked for",
 			name, (unsigned)type->version_count);
 	}
-	return take_schema(reg, type, version, ret_schema, err);
+	*ret_type = type;
+	*ret_version = version;
+	return DP_OK;
+}
+
+/*
+ * What is found may be as old as refresh_ns; what is missing is missing now,
+ * since whoever added it may have published with it at once.
+ */
+static dp_status look_up(dp_registry *reg, const char *name, uint32_t version,
+	const char *fingerprint, dp_schema **ret_schema, dp_error **err)
+{
+	bool is_stale = now_of(reg) - reg->refreshed >= reg->refresh_ns;
+	const dpi_registry_type *type = NULL;
+	uint32_t found = 0;
+	dp_status st = DP_ENOTFOUND;
+
+	if (!is_stale) {
+		st = find(reg, name, version, fingerprint, &type, &found, NULL);
+	}
+	if (st != DP_OK) {
+		st = refresh(reg, err);
+		if (st == DP_OK) {
+			st = find(reg, name, version, fingerprint, &type,
+				&found, err);
+		}
+	}
+	if (st != DP_OK) {
+		return st;
+	}
+	return take_schema(reg, type, found, ret_schema, err);
 }
 
 static dp_status check_and_look_up(dp_registry *reg, const char *type,
