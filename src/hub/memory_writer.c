@@ -90,16 +90,16 @@ static dp_status note_places(dpi_memory_hub *hub,
 
 	while (p < end) {
 		uint32_t size = dpi_record_size(p);
+		dpi_source_place found;
 		dpi_source_place *place;
-		dp_message msg;
 
-		if (dpi_record_parse(&msg, p, size) && msg.place.key != 0) {
-			place = place_of(hub, partition, msg.place.key);
+		if (dpi_record_place(&found, p, size)) {
+			place = place_of(hub, partition, found.key);
 			if (place == NULL) {
 				return DP_ENOMEM;
 			}
-			if (!only_room && msg.place.next > place->next) {
-				place->next = msg.place.next;
+			if (!only_room && found.next > place->next) {
+				place->next = found.next;
 			}
 		}
 		p += size;

@@ -417,26 +417,63 @@ static dp_time_ns id_time(const uint8_t *uuid)
 						: INT64_MAX;
 }
 
-bool dpi_record_parse(dp_message *msg, const uint8_t *record, size_t size)
+/* The attributes of a record of size bytes. Returns false if they do not fit
+ * into it, or the record is not so large. */
+static bool find_attributes(dp_bytes *ret, const uint8_t *record, size_t size)
 {
-	const uint8_t *p = record + DPI_RECORD_HEAD;
 	const uint8_t *end = record + size;
+	const uint8_t *p;
 	uint64_t attributes_size;
 
 	if (size <= DPI_RECORD_HEAD || size > DPI_RECORD_MAX ||
 		dpi_record_size(record) != size) {
 		return false;
 	}
-	p = dpi_get_varint(p, end, &attributes_size);
+	p = dpi_get_varint(record + DPI_RECORD_HEAD, end, &attributes_size);
 	if (p == NULL || attributes_size > (uint64_t)(end - p)) {
 		return false;
 	}
+	*ret = dpi_bytes(p, (size_t)attributes_size);
+	return true;
+}
+
+bool dpi_record_place(dpi_source_place *ret, const uint8_t *record, size_t size)
+{
+	dp_bytes attributes;
+	const uint8_t *p;
+	const uint8_t *end;
+
+	if (!find_attributes(&attributes, record, size)) {
+		return false;
+	}
+	p = attributes.data;
+	end = p + attributes.size;
+	while (p != NULL && p < end) {
+		unsigned tag;
+		dp_bytes value;
+
+		p = dpi_attribute_next(p, end, &tag, &value);
+		if (p != NULL && tag == DPI_TAG_PLACE) {
+			return parse_place(ret, value) && ret->key != 0;
+		}
+	}
+	return false;
+}
+
+bool dpi_record_parse(dp_message *msg, const uint8_t *record, size_t size)
+{
+	const uint8_t *payload;
+	dp_bytes attributes;
+
+	if (!find_attributes(&attributes, record, size)) {
+		return false;
+	}
+	payload = (const uint8_t *)attributes.data + attributes.size;
 	*msg = (dp_message){
 		.record = record,
 		.size = (uint32_t)size,
-		.attributes = {p, (size_t)attributes_size},
-		.payload = {p + attributes_size,
-			(size_t)(end - p) - (size_t)attributes_size},
+		.attributes = attributes,
+		.payload = {payload, (size_t)(record + size - payload)},
 		.time = id_time(record + 16),
 		.known[DP_ATTR_DATACONTENTTYPE] = {DPI_DEFAULT_CONTENTTYPE,
 			sizeof(DPI_DEFAULT_CONTENTTYPE) - 1},

@@ -148,4 +148,11 @@ struct dp_message {
  */
 bool dpi_record_parse(dp_message *msg, const uint8_t *record, size_t size);
 
+/*
+ * The source place of such a record, for those who append and want nothing
+ * else of it. Returns false if it has none.
+ */
+bool dpi_record_place(
+	dpi_source_place *ret, const uint8_t *record, size_t size);
+
 #endif /* DPI_HUB_RECORD_H */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -966,10 +969,122 @@ static void bad_arguments_are_refused(void **state)
 	dp_subscription_close(NULL);
 }
 
+struct acker {
+	dp_subscription *sub;
+	dp_batch *batches[64]; /* from the one who pulls; NULL: the end */
+	size_t count;          /* atomic */
+};
+
+static void *ack_all(void *arg)
+{
+	struct acker *a = arg;
+	dp_batch *batch;
+	size_t i = 0;
+
+	do {
+		while (i == __atomic_load_n(&a->count, __ATOMIC_ACQUIRE)) {
+			sched_yield();
+		}
+		batch = a->batches[i++];
+		for (size_t k = 0; batch != NULL && k < batch->count; k++) {
+			assert_int_equal(
+				dp_subscription_ack(a->sub,
+					dp_batch_message(batch, k), NULL),
+				DP_OK);
+		}
+		dp_batch_unref(batch);
+	} while (batch != NULL);
+	return NULL;
+}
+
+static void hand_to(struct acker *a, dp_batch *batch)
+{
+	a->batches[a->count] = batch;
+	__atomic_store_n(&a->count, a->count + 1, __ATOMIC_RELEASE);
+}
+
+static void threads_ack_while_one_pulls(void **state)
+{
+	struct fixture *f = *state;
+	struct acker ackers[2] = {{.count = 0}, {.count = 0}};
+	dp_subscription *sub = subscribe(f->hub, "s", "t");
+	pthread_t threads[2];
+
+	append(f->hub, "t", "a", 1000);
+	for (size_t i = 0; i < 2; i++) {
+		ackers[i].sub = sub;
+		pthread_create(&threads[i], NULL, ack_all, &ackers[i]);
+	}
+	for (size_t i = 0; i < 100; i++) {
+		hand_to(&ackers[i % 2], pull(sub, 10));
+	}
+	for (size_t i = 0; i < 2; i++) {
+		hand_to(&ackers[i], NULL);
+		dpi_thread_join(threads[i]);
+	}
+	assert_int_equal(stats_of(sub).acked_events, 1000);
+	dp_subscription_close(sub);
+	sub = subscribe(f->hub, "s", "t");
+	assert_no_more(sub);
+	dp_subscription_close(sub);
+}
+
+/* What a child does after fork(): returns whether all calls were refused. */
+static bool live_as_child(struct fixture *f, dp_subscription *sub)
+{
+	dp_hub_stats stats = {.struct_size = sizeof(stats)};
+	dp_subscription_options opts = DP_SUBSCRIPTION_OPTIONS_INIT;
+	dp_subscription *other = NULL;
+	dp_batch *batch = NULL;
+	bool is_refused;
+
+	opts.topics = "t";
+	is_refused =
+		dp_subscription_pull(sub, &batch, 1, 0, NULL) == DP_EFORKED &&
+		dp_hub_get_stats(f->hub, &stats, NULL) == DP_EFORKED &&
+		dp_subscription_open(&other, f->hub, "o", &opts, NULL) ==
+			DP_EFORKED &&
+		dp_subscription_delete(f->hub, "s", NULL) == DP_EFORKED;
+	dp_subscription_close(sub);
+	dp_hub_close(f->hub);
+	dp_runtime_free(f->rt);
+	return is_refused;
+}
+
+static void a_child_is_refused_and_does_no_harm(void **state)
+{
+	struct fixture *f = *state;
+	dp_subscription *sub = subscribe(f->hub, "s", "t");
+	dp_batch *batch;
+	int status = 0;
+	pid_t pid;
+
+	append(f->hub, "t", "a", 4);
+	batch = pull(sub, 2);
+	pid = fork();
+	if (pid == 0) {
+		_exit(live_as_child(f, sub) ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	/* The parent still holds what it held. */
+	assert_int_equal(dp_subscription_ack_batch(sub, batch, NULL), DP_OK);
+	dp_batch_unref(batch);
+	append(f->hub, "t", "b", 1);
+	assert_int_equal(dp_subscription_delete(f->hub, "s", NULL), DP_ELOCKED);
+	expect_and_ack(sub, "a", 2, 2, 1);
+	dp_subscription_close(sub);
+	sub = subscribe(f->hub, "s", "t");
+	expect_and_ack(sub, "b", 0, 1, 1);
+	dp_subscription_close(sub);
+}
+
 /* Everything once, as far as memory allows. Returns whether all succeeded. */
 static bool live(struct fixture *f)
 {
 	dp_subscription_options opts = DP_SUBSCRIPTION_OPTIONS_INIT;
+	dp_subscription_stats stats = {.struct_size = sizeof(stats)};
+	dp_hub_stats hub_stats = {.struct_size = sizeof(hub_stats)};
 	dp_subscription *sub = NULL;
 	dpi_writer *writer = NULL;
 	dp_batch *batch = NULL;
@@ -994,7 +1109,11 @@ static bool live(struct fixture *f)
 	}
 	is_ok = is_ok && dp_subscription_pull(sub, &batch, 1, 0, NULL) == DP_OK;
 	dp_batch_unref(batch);
+	is_ok = is_ok &&
+		dp_subscription_get_stats(sub, &stats, NULL) == DP_OK &&
+		dp_hub_get_stats(hub, &hub_stats, NULL) == DP_OK;
 	dp_subscription_close(sub);
+	is_ok = is_ok && dp_subscription_delete(hub, "s", NULL) == DP_OK;
 	dp_hub_close(hub);
 	test_feed_fini(&feed);
 	return is_ok;
@@ -1063,6 +1182,8 @@ int main(int argc, char **argv)
 		CONTRACT(a_suspect_is_finished_before_more_is_handed_over),
 		CONTRACT(an_alarm_commits_without_a_flush),
 		CONTRACT(a_detached_feed_is_not_called),
+		CONTRACT(threads_ack_while_one_pulls),
+		CONTRACT(a_child_is_refused_and_does_no_harm),
 		CONTRACT(bad_arguments_are_refused),
 		CONTRACT(want_of_memory_leaves_nothing_behind),
 	};

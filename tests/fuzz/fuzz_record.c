@@ -59,6 +59,7 @@ static void walk(const dp_message *msg, const uint8_t *record, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	dpi_source_place place;
 	dp_message msg;
 	uint8_t *record;
 
@@ -71,6 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(record, data, size);
 	dpi_store_u32(record + 4, (uint32_t)size);
 	(void)dpi_record_check(record, size, 1);
+	if (dpi_record_place(&place, record, size)) {
+		need(place.key != 0);
+	}
 	if (dpi_record_parse(&msg, record, size)) {
 		walk(&msg, record, size);
 	}

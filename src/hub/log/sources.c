@@ -163,12 +163,11 @@ static dp_status learn_all(dpi_sources *sources, const uint8_t *p, size_t size)
 static dp_status learn_one(
 	dpi_sources *sources, const uint8_t *record, size_t size)
 {
-	dp_message msg;
+	dpi_source_place place;
 
-	if (!dpi_record_parse(&msg, record, size) || msg.place.key == 0) {
-		return DP_OK;
-	}
-	return dpi_sources_note(sources, &msg.place);
+	return dpi_record_place(&place, record, size)
+		? dpi_sources_note(sources, &place)
+		: DP_OK;
 }
 
 dp_status dpi_sources_learn(

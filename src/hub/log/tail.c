@@ -215,12 +215,10 @@ static bool is_too_old(const dpi_log_tail *tail)
 static dp_status note_place(dpi_log_tail *tail, const uint8_t *record,
 	uint32_t size, dp_error **err)
 {
-	dp_message msg;
+	dpi_source_place place;
 
-	if (!dpi_record_parse(&msg, record, size) || msg.place.key == 0) {
-		return DP_OK;
-	}
-	if (dpi_sources_note(&tail->sources, &msg.place) != DP_OK) {
+	if (dpi_record_place(&place, record, size) &&
+		dpi_sources_note(&tail->sources, &place) != DP_OK) {
 		return dpi_error_set(
 			err, DP_ENOMEM, "no memory for a source place");
 	}

@@ -67,6 +67,7 @@ static void every_part_of_an_event_comes_back(void **state)
 {
 	const dp_event ev = full_event();
 	const dpi_source_place place = {0xabcdef, 300};
+	dpi_source_place found;
 	dp_message msg;
 	char id[DP_ID_SIZE];
 	size_t size;
@@ -94,6 +95,9 @@ static void every_part_of_an_event_comes_back(void **state)
 	assert_int_equal(dp_message_seq(&msg), 42);
 	assert_int_equal(msg.place.key, place.key);
 	assert_int_equal(msg.place.next, place.next);
+	assert_true(dpi_record_place(&found, record, size));
+	assert_int_equal(found.key, place.key);
+	assert_int_equal(found.next, place.next);
 	assert_int_equal(msg.size, size);
 	free(record);
 }
@@ -151,6 +155,7 @@ static void a_bare_event_costs_little_and_has_defaults(void **state)
 	assert_int_equal(dp_message_time(&msg), 1700000000123 * DP_MILLISECOND);
 	assert_int_equal(dp_message_id(&msg, id), DPI_UUID_TEXT);
 	assert_int_equal(msg.place.key, 0);
+	assert_false(dpi_record_place(&msg.place, record, size));
 	free(record);
 }
 
