@@ -18,13 +18,23 @@
 
 #define FIELD_ROOM 24
 
+#define SHORT 16
+
+/* What is rare stays out of the loop over columns. */
+#define NOINLINE __attribute__((noinline))
+
 static bool put_record(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_node *node, dpi_run pieces);
 
-static void put_long_unchecked(dpi_writer *writer, int64_t value)
+static inline void put_long_unchecked(dpi_writer *writer, int64_t value)
 {
-	writer->p = dpi_put_varint(
-		writer->p, (uint64_t)value << 1 ^ (uint64_t)(value >> 63));
+	uint64_t bits = (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+
+	if (bits < 0x80) {
+		*writer->p++ = (uint8_t)bits;
+	} else {
+		writer->p = dpi_put_varint(writer->p, bits);
+	}
 }
 
 static bool put_long(dpi_writer *writer, int64_t value)
@@ -36,17 +46,39 @@ static bool put_long(dpi_writer *writer, int64_t value)
 	return true;
 }
 
-static bool put_bytes(dpi_writer *writer, dp_bytes bytes)
+/*
+ * readable is how far behind data may be read: a short run is copied as one
+ * of a fixed size, which needs no call.
+ */
+static inline bool put_bytes(
+	dpi_writer *writer, const uint8_t *data, size_t size, size_t readable)
 {
-	if (!dpi_writer_need(writer, DPI_VARINT_MAX + bytes.size)) {
+	if (!dpi_writer_need(writer, DPI_VARINT_MAX + SHORT + size)) {
 		return false;
 	}
-	put_long_unchecked(writer, (int64_t)bytes.size);
-	if (bytes.size > 0) {
-		memcpy(writer->p, bytes.data, bytes.size);
-		writer->p += bytes.size;
+	put_long_unchecked(writer, (int64_t)size);
+	if (size <= SHORT && readable >= SHORT) {
+		memcpy(writer->p, data, SHORT);
+	} else if (size > 0) {
+		memcpy(writer->p, data, size);
 	}
+	writer->p += size;
 	return true;
+}
+
+static bool put_text(dpi_writer *writer, dp_bytes bytes)
+{
+	return put_bytes(writer, bytes.data, bytes.size, bytes.size);
+}
+
+/* Part of the wire. */
+static inline bool put_span(
+	const dpi_coder *coder, dpi_writer *writer, const dpi_slot *slot)
+{
+	const uint8_t *data = coder->wire + slot->start;
+
+	return put_bytes(writer, data, slot->size,
+		slot->size > 0 ? (size_t)(coder->wire_end - data) : 0);
 }
 
 /* decimal(20, 0): two's complement, big-endian, as short as it can be. */
@@ -68,18 +100,13 @@ static bool put_decimal(dpi_writer *writer, uint64_t value)
 	return true;
 }
 
-/* The name; of an open enum's other numbers, their digits. */
-static bool put_enum(
-	dpi_writer *writer, const dpi_plan_enum *enumeration, int32_t number)
+/* What an open enum's other numbers are: their digits. */
+static NOINLINE bool put_number(dpi_writer *writer, int32_t number)
 {
-	const dpi_enum_value *value = dpi_plan_enum_find(enumeration, number);
 	char digits[12];
 	size_t at = sizeof(digits);
 	uint32_t left = number < 0 ? 0 - (uint32_t)number : (uint32_t)number;
 
-	if (value != NULL) {
-		return put_bytes(writer, dpi_bytes_text(value->name));
-	}
 	do {
 		digits[--at] = (char)('0' + left % 10);
 		left /= 10;
@@ -87,19 +114,29 @@ static bool put_enum(
 	if (number < 0) {
 		digits[--at] = '-';
 	}
-	return put_bytes(writer, dpi_bytes(digits + at, sizeof(digits) - at));
+	return put_text(writer, dpi_bytes(digits + at, sizeof(digits) - at));
 }
 
-static bool put_string(
+static bool put_enum(
+	dpi_writer *writer, const dpi_plan_enum *enumeration, int32_t number)
+{
+	const dpi_plan_label *label = dpi_plan_enum_find(enumeration, number);
+
+	return label != NULL ? put_text(writer, label->name)
+			     : put_number(writer, number);
+}
+
+static inline bool put_string(
 	dpi_coder *coder, dpi_writer *writer, const dpi_slot *slot)
 {
 	dp_bytes text;
 
-	return dpi_value_text(coder, slot, &text) && put_bytes(writer, text);
+	return dpi_value_text(coder, slot, &text) &&
+		put_span(coder, writer, slot);
 }
 
 /* Microseconds, rounded down. */
-static bool put_timestamp(dpi_coder *coder, dpi_writer *writer,
+static NOINLINE bool put_timestamp(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_field *field, const dpi_slot *slot)
 {
 	dpi_time_value time;
@@ -108,7 +145,7 @@ static bool put_timestamp(dpi_coder *coder, dpi_writer *writer,
 		put_long(writer, time.seconds * 1000000 + time.nanos / 1000);
 }
 
-static bool put_duration(dpi_coder *coder, dpi_writer *writer,
+static NOINLINE bool put_duration(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_field *field, const dpi_slot *slot)
 {
 	dpi_time_value time;
@@ -118,7 +155,7 @@ static bool put_duration(dpi_coder *coder, dpi_writer *writer,
 		dpi_value_nanos(coder, time, &nanos) && put_long(writer, nanos);
 }
 
-static bool put_json(dpi_coder *coder, dpi_writer *writer,
+static NOINLINE bool put_json(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_field *field, const dpi_slot *slot)
 {
 	dpi_writer text;
@@ -132,13 +169,13 @@ static bool put_json(dpi_coder *coder, dpi_writer *writer,
 			: dpi_coder_fail_buffer(coder, text.failed);
 	}
 	(void)dpi_writer_finish(&text);
-	return put_bytes(writer, dpi_bytes(coder->text.data, coder->text.size));
+	return put_text(writer, dpi_bytes(coder->text.data, coder->text.size));
 }
 
 static bool put_value(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_field *field, const dpi_slot *slot);
 
-static bool put_wrapper(dpi_coder *coder, dpi_writer *writer,
+static NOINLINE bool put_wrapper(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_field *field, const dpi_slot *slot)
 {
 	dpi_frame *frame = dpi_coder_enter(coder, field->child);
@@ -187,7 +224,7 @@ static bool put_value(dpi_coder *coder, dpi_writer *writer,
 	case DPI_KIND_STRING:
 		return put_string(coder, writer, slot);
 	case DPI_KIND_BYTES:
-		return put_bytes(writer, dpi_value_bytes(coder, slot));
+		return put_span(coder, writer, slot);
 	case DPI_KIND_ENUM:
 		return put_enum(
 			writer, field->enumeration, (int32_t)slot->bits);
@@ -210,15 +247,15 @@ static bool put_value(dpi_coder *coder, dpi_writer *writer,
 }
 
 /* What a value could not hold goes to the record around it. */
-static bool put_and_keep(dpi_coder *coder, dpi_writer *writer,
+static NOINLINE bool put_and_keep(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_field *field, const dpi_slot *slot)
 {
 	return put_value(coder, writer, field, slot) &&
 		(coder->lost == 0 || dpi_keep_whole(coder, field, slot));
 }
 
-static bool put_array(dpi_coder *coder, dpi_writer *writer, dpi_frame *frame,
-	const dpi_slot *slot)
+static NOINLINE bool put_array(dpi_coder *coder, dpi_writer *writer,
+	dpi_frame *frame, const dpi_slot *slot)
 {
 	dpi_elements elements = dpi_elements_of(coder, frame->field, slot);
 	dpi_slot element;
@@ -235,12 +272,19 @@ static bool put_array(dpi_coder *coder, dpi_writer *writer, dpi_frame *frame,
 	return dpi_writer_byte(writer, 0);
 }
 
-static bool put_entry(dpi_coder *coder, dpi_writer *writer,
+static NOINLINE bool put_entry(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_field *field, const dpi_slot *slot)
 {
 	const dpi_plan_node *node = field->child;
-	dpi_frame *frame = dpi_coder_enter(coder, node);
+	dpi_slot key, value;
+	dpi_frame *frame;
 
+	if (node->key == node->fields &&
+		dpi_map_entry_split(coder, node, *slot, &key, &value)) {
+		return put_value(coder, writer, node->key, &key) &&
+			put_value(coder, writer, node->value, &value);
+	}
+	frame = dpi_coder_enter(coder, node);
 	if (frame == NULL ||
 		!dpi_scan(coder, frame, dpi_slot_pieces(coder, slot))) {
 		return false;
@@ -256,8 +300,8 @@ static bool put_entry(dpi_coder *coder, dpi_writer *writer,
 	return true;
 }
 
-static bool put_map(dpi_coder *coder, dpi_writer *writer, dpi_frame *frame,
-	const dpi_slot *slot)
+static NOINLINE bool put_map(dpi_coder *coder, dpi_writer *writer,
+	dpi_frame *frame, const dpi_slot *slot)
 {
 	dpi_map_order order;
 
@@ -279,24 +323,48 @@ static bool put_map(dpi_coder *coder, dpi_writer *writer, dpi_frame *frame,
 	return dpi_writer_byte(writer, 0);
 }
 
-static bool put_column(
+static NOINLINE bool put_repeated(dpi_coder *coder, dpi_writer *writer,
+	dpi_frame *frame, const dpi_slot *slot)
+{
+	return frame->field->is_map ? put_map(coder, writer, frame, slot)
+				    : put_array(coder, writer, frame, slot);
+}
+
+/* The kinds that most columns have need no call. */
+static inline bool put_column(
 	dpi_coder *coder, dpi_writer *writer, dpi_frame *frame, size_t i)
 {
 	const dpi_plan_field *field = &frame->node->fields[i];
-	const dpi_slot *slot = dpi_frame_slot(frame, i);
+	bool is_set = dpi_frame_has(frame, i);
+	const dpi_slot *slot = is_set ? &frame->slots[i] : &dpi_slot_empty;
 
 	frame->field = field;
-	if (field->is_map) {
-		return put_map(coder, writer, frame, slot);
-	}
 	if (field->is_repeated) {
-		return put_array(coder, writer, frame, slot);
+		return put_repeated(coder, writer, frame, slot);
 	}
-	if (field->has_presence && !dpi_frame_has(frame, i)) {
-		return dpi_writer_byte(writer, 0);
+	if (!dpi_writer_need(writer, FIELD_ROOM)) {
+		return false;
 	}
-	return dpi_writer_byte(writer, 2) &&
-		put_and_keep(coder, writer, field, slot);
+	if (field->has_presence && !is_set) {
+		*writer->p++ = 0;
+		return true;
+	}
+	*writer->p++ = 2;
+	switch (field->kind) {
+	case DPI_KIND_STRING:
+		return put_string(coder, writer, slot);
+	case DPI_KIND_INT32:
+		put_long_unchecked(writer, (int32_t)slot->bits);
+		return true;
+	case DPI_KIND_INT64:
+		put_long_unchecked(writer, (int64_t)slot->bits);
+		return true;
+	case DPI_KIND_UINT32:
+		put_long_unchecked(writer, (uint32_t)slot->bits);
+		return true;
+	default:
+		return put_and_keep(coder, writer, field, slot);
+	}
 }
 
 /* The columns that are not fields. */
@@ -310,7 +378,7 @@ static bool put_extra(dpi_coder *coder, dpi_writer *writer, dpi_frame *frame)
 
 		if (!dpi_writer_byte(writer, chosen != NULL ? 2 : 0) ||
 			(chosen != NULL &&
-				!put_bytes(writer,
+				!put_text(writer,
 					dpi_bytes_text(chosen->name)))) {
 			return false;
 		}
@@ -318,7 +386,7 @@ static bool put_extra(dpi_coder *coder, dpi_writer *writer, dpi_frame *frame)
 	unknown = coder->unknown.size - frame->unknown_mark;
 	return dpi_writer_byte(writer, unknown > 0 ? 2 : 0) &&
 		(unknown == 0 ||
-			put_bytes(writer,
+			put_text(writer,
 				dpi_bytes(coder->unknown.data +
 						frame->unknown_mark,
 					unknown)));

@@ -12,6 +12,8 @@
 /* Longer paths are cut. */
 #define PATH_SIZE 512
 
+const dpi_slot dpi_slot_empty = {.count = 0};
+
 dp_status dpi_coder_new(
 	dpi_coder **ret_coder, const dp_allocator *alloc, dp_error **err)
 {
@@ -96,8 +98,8 @@ dp_status dpi_coder_begin(
 	coder->lost = 0;
 	coder->failed = DP_OK;
 	coder->fault = NULL;
-	coder->wire = wire;
-	coder->wire_end = wire != NULL ? coder->wire + size : NULL;
+	coder->wire = wire != NULL ? wire : (const uint8_t *)"";
+	coder->wire_end = coder->wire + size;
 	if (size > DPI_WIRE_MAX) {
 		(void)dpi_coder_fail(
 			coder, DP_ETOOBIG, "a message is at most 16 MiB");
@@ -207,11 +209,4 @@ void dpi_coder_leave_text(dpi_coder *coder)
 
 	coder->lost += coder->unknown.size > frame->unknown_mark;
 	dpi_coder_leave(coder);
-}
-
-const dpi_slot *dpi_frame_slot(const dpi_frame *frame, size_t i)
-{
-	static const dpi_slot empty;
-
-	return dpi_frame_has(frame, i) ? &frame->slots[i] : &empty;
 }

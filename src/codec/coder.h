@@ -114,8 +114,13 @@ static inline void dpi_frame_unset(dpi_frame *frame, size_t i)
 	frame->has[i / 64] &= ~((uint64_t)1 << (i % 64));
 }
 
-/* Its slot, or an empty one: zero, "", or a message without fields. */
-const dpi_slot *dpi_frame_slot(const dpi_frame *frame, size_t i);
+/* Zero, "", or a message without fields. */
+extern const dpi_slot dpi_slot_empty;
+
+static inline const dpi_slot *dpi_frame_slot(const dpi_frame *frame, size_t i)
+{
+	return dpi_frame_has(frame, i) ? &frame->slots[i] : &dpi_slot_empty;
+}
 
 /* The field that is set in a oneof, or NULL. */
 static inline const dpi_plan_field *dpi_frame_chosen(

@@ -25,15 +25,14 @@ static bool put_quoted_uint(dpi_writer *writer, uint64_t value)
 static bool put_enum(
 	dpi_writer *writer, const dpi_plan_enum *enumeration, int32_t number)
 {
-	const dpi_enum_value *value = dpi_plan_enum_find(enumeration, number);
+	const dpi_plan_label *label = dpi_plan_enum_find(enumeration, number);
 
 	if (strcmp(enumeration->type->full_name, "google.protobuf.NullValue") ==
 		0) {
 		return dpi_writer_text(writer, "null");
 	}
-	return value != NULL
-		? dpi_json_string(writer, dpi_bytes_text(value->name))
-		: dpi_json_int(writer, number);
+	return label != NULL ? dpi_json_string(writer, label->name)
+			     : dpi_json_int(writer, number);
 }
 
 static bool put_time(dpi_coder *coder, dpi_writer *writer,
@@ -127,8 +126,8 @@ static bool put_entry(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_field *field, const dpi_slot *slot)
 {
 	const dpi_plan_node *node = field->child;
-	const dpi_plan_field *key = dpi_plan_find(node, 1);
-	const dpi_plan_field *value = dpi_plan_find(node, 2);
+	const dpi_plan_field *key = node->key;
+	const dpi_plan_field *value = node->value;
 	dpi_frame *frame = dpi_coder_enter(coder, node);
 
 	if (frame == NULL ||

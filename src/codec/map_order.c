@@ -32,17 +32,67 @@ static dpi_slot entry_at(const dpi_coder *coder, uint32_t offset)
 	return entry;
 }
 
-/* What is wrong inside of an entry is said when it is written. */
-static dpi_slot key_of(
-	const dpi_coder *coder, const dpi_plan_field *key, uint32_t offset)
+/* Reads a scalar or a string that begins with tag. */
+static const uint8_t *read_scalar(const dpi_coder *coder,
+	const dpi_plan_field *field, const uint8_t *p, const uint8_t *end,
+	dpi_slot *ret)
 {
-	dpi_slot entry = entry_at(coder, offset);
+	uint64_t bits;
+	uint32_t tag;
+
+	p = dpi_wire_get_tag(p, end, &tag);
+	if (p == NULL || tag != field->tag) {
+		return NULL;
+	}
+	switch (field->element) {
+	case DPI_READ_BYTES:
+		p = dpi_wire_varint(p, end, &bits);
+		if (p == NULL || bits > (uint64_t)(end - p)) {
+			return NULL;
+		}
+		ret->start = (uint32_t)(p - coder->wire);
+		ret->size = (uint32_t)bits;
+		return p + bits;
+	case DPI_READ_VARINT:
+	case DPI_READ_ENUM:
+		p = dpi_wire_varint(p, end, &bits);
+		ret->bits = bits;
+		return p;
+	case DPI_READ_FIXED64:
+		ret->bits = end - p >= 8 ? dpi_load_u64(p) : 0;
+		return end - p >= 8 ? p + 8 : NULL;
+	case DPI_READ_FIXED32:
+		ret->bits = end - p >= 4 ? dpi_load_u32(p) : 0;
+		return end - p >= 4 ? p + 4 : NULL;
+	default:
+		return NULL;
+	}
+}
+
+bool dpi_map_entry_split(const dpi_coder *coder, const dpi_plan_node *node,
+	dpi_slot entry, dpi_slot *ret_key, dpi_slot *ret_value)
+{
+	const uint8_t *p = coder->wire + entry.start;
+	const uint8_t *end = p + entry.size;
+
+	p = read_scalar(coder, node->key, p, end, ret_key);
+	if (p != NULL) {
+		p = read_scalar(coder, node->value, p, end, ret_value);
+	}
+	return p == end;
+}
+
+/* What is wrong inside of an entry is said when it is written. */
+static dpi_slot find_key(
+	const dpi_coder *coder, const dpi_plan_field *key, dpi_slot entry)
+{
 	const uint8_t *p = coder->wire + entry.start;
 	const uint8_t *end = p + entry.size;
 	dpi_slot found = {.bits = 0};
 
 	while (p != NULL && p < end) {
-		dpi_wire_value value = {0};
+		const uint8_t *field = p;
+		dpi_wire_value value = {.bits = 0};
 		uint32_t tag;
 
 		p = dpi_wire_get_tag(p, end, &tag);
@@ -50,17 +100,22 @@ static dpi_slot key_of(
 			break;
 		}
 		p = dpi_wire_get_value(p, end, tag, coder->depth, &value);
-		if (p == NULL || tag != key->tag) {
-			continue;
-		}
-		if (key->kind == DPI_KIND_STRING) {
-			found.start = (uint32_t)(value.data - coder->wire);
-			found.size = (uint32_t)value.size;
-		} else {
-			found.bits = value.bits;
+		if (p != NULL && tag == key->tag) {
+			(void)read_scalar(coder, key, field, end, &found);
 		}
 	}
 	return found;
+}
+
+static dpi_slot key_of(
+	const dpi_coder *coder, const dpi_plan_node *node, uint32_t offset)
+{
+	dpi_slot entry = entry_at(coder, offset);
+	dpi_slot key, value;
+
+	return dpi_map_entry_split(coder, node, entry, &key, &value)
+		? key
+		: find_key(coder, node->key, entry);
 }
 
 static int compare_texts(dp_bytes a, dp_bytes b)
@@ -71,42 +126,43 @@ static int compare_texts(dp_bytes a, dp_bytes b)
 	return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
-static int compare_keys(const dpi_coder *coder, const dpi_plan_field *key,
+static int compare_keys(const dpi_coder *coder, const dpi_plan_node *node,
 	uint32_t a, uint32_t b)
 {
-	dpi_slot x = key_of(coder, key, a);
-	dpi_slot y = key_of(coder, key, b);
+	dpi_kind kind = node->key->kind;
+	dpi_slot x = key_of(coder, node, a);
+	dpi_slot y = key_of(coder, node, b);
 	int64_t i, k;
 
-	if (key->kind == DPI_KIND_STRING) {
+	if (kind == DPI_KIND_STRING) {
 		return compare_texts(
 			dpi_value_bytes(coder, &x), dpi_value_bytes(coder, &y));
 	}
-	if (key->kind == DPI_KIND_UINT64) {
+	if (kind == DPI_KIND_UINT64) {
 		return (x.bits > y.bits) - (x.bits < y.bits);
 	}
-	i = dpi_value_int(key->kind, x.bits);
-	k = dpi_value_int(key->kind, y.bits);
+	i = dpi_value_int(kind, x.bits);
+	k = dpi_value_int(kind, y.bits);
 	return (i > k) - (i < k);
 }
 
 /* By key, then by place. */
-static bool is_before(const dpi_coder *coder, const dpi_plan_field *key,
+static bool is_before(const dpi_coder *coder, const dpi_plan_node *node,
 	uint32_t a, uint32_t b)
 {
-	int order = compare_keys(coder, key, a, b);
+	int order = compare_keys(coder, node, a, b);
 
 	return order != 0 ? order < 0 : a < b;
 }
 
-static void sort_few(const dpi_coder *coder, const dpi_plan_field *key,
+static void sort_few(const dpi_coder *coder, const dpi_plan_node *node,
 	uint32_t *items, size_t count)
 {
 	for (size_t i = 1; i < count; i++) {
 		uint32_t item = items[i];
 		size_t k = i;
 
-		for (; k > 0 && is_before(coder, key, item, items[k - 1]);
+		for (; k > 0 && is_before(coder, node, item, items[k - 1]);
 			k--) {
 			items[k] = items[k - 1];
 		}
@@ -114,7 +170,7 @@ static void sort_few(const dpi_coder *coder, const dpi_plan_field *key,
 	}
 }
 
-static void sift_down(const dpi_coder *coder, const dpi_plan_field *key,
+static void sift_down(const dpi_coder *coder, const dpi_plan_node *node,
 	uint32_t *items, size_t top, size_t count)
 {
 	uint32_t item = items[top];
@@ -122,10 +178,11 @@ static void sift_down(const dpi_coder *coder, const dpi_plan_field *key,
 
 	while ((child = 2 * top + 1) < count) {
 		if (child + 1 < count &&
-			is_before(coder, key, items[child], items[child + 1])) {
+			is_before(
+				coder, node, items[child], items[child + 1])) {
 			child++;
 		}
-		if (!is_before(coder, key, item, items[child])) {
+		if (!is_before(coder, node, item, items[child])) {
 			break;
 		}
 		items[top] = items[child];
@@ -135,30 +192,31 @@ static void sift_down(const dpi_coder *coder, const dpi_plan_field *key,
 }
 
 /* Heapsort: no memory, and no order of keys that makes it slow. */
-static void sort_many(const dpi_coder *coder, const dpi_plan_field *key,
+static void sort_many(const dpi_coder *coder, const dpi_plan_node *node,
 	uint32_t *items, size_t count)
 {
 	for (size_t i = count / 2; i-- > 0;) {
-		sift_down(coder, key, items, i, count);
+		sift_down(coder, node, items, i, count);
 	}
 	for (size_t n = count; n-- > 1;) {
 		uint32_t largest = items[0];
 
 		items[0] = items[n];
 		items[n] = largest;
-		sift_down(coder, key, items, 0, n);
+		sift_down(coder, node, items, 0, n);
 	}
 }
 
 /* Keeps the last of each key; returns how many are left. */
-static size_t drop_repeats(const dpi_coder *coder, const dpi_plan_field *key,
+static size_t drop_repeats(const dpi_coder *coder, const dpi_plan_node *node,
 	uint32_t *items, size_t count)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		if (i + 1 < count &&
-			compare_keys(coder, key, items[i], items[i + 1]) == 0) {
+			compare_keys(coder, node, items[i], items[i + 1]) ==
+				0) {
 			continue;
 		}
 		items[kept++] = items[i];
@@ -191,7 +249,7 @@ static bool push_entries(dpi_coder *coder, const dpi_slot *slot)
 bool dpi_map_order_make(dpi_coder *coder, const dpi_plan_field *field,
 	const dpi_slot *slot, dpi_map_order *ret)
 {
-	const dpi_plan_field *key = dpi_plan_find(field->child, 1);
+	const dpi_plan_node *node = field->child;
 	dpi_map_order order = {coder->order.size / sizeof(uint32_t), 0};
 
 	if (slot->count > 0 && !push_entries(coder, slot)) {
@@ -200,9 +258,9 @@ bool dpi_map_order_make(dpi_coder *coder, const dpi_plan_field *field,
 	order.count = slot->count;
 	if (order.count > 1) {
 		(order.count <= FEW ? sort_few : sort_many)(
-			coder, key, offsets(coder, order), order.count);
+			coder, node, offsets(coder, order), order.count);
 		order.count = drop_repeats(
-			coder, key, offsets(coder, order), order.count);
+			coder, node, offsets(coder, order), order.count);
 	}
 	*ret = order;
 	return true;

@@ -25,4 +25,12 @@ void dpi_map_order_drop(dpi_coder *coder, dpi_map_order order);
 dpi_slot dpi_map_order_entry(
 	const dpi_coder *coder, dpi_map_order order, size_t i);
 
+/*
+ * Reads an entry that is written as nearly all are: its key and its value
+ * once each, in this order, and nothing else; the value is not a message.
+ * False for others, which may be as good.
+ */
+bool dpi_map_entry_split(const dpi_coder *coder, const dpi_plan_node *node,
+	dpi_slot entry, dpi_slot *ret_key, dpi_slot *ret_value);
+
 #endif /* DPI_CODEC_MAP_ORDER_H */

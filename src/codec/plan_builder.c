@@ -140,7 +140,7 @@ static int compare_values(const void *a, const void *b)
 static bool fill_dense(dpi_plan_enum *made, dpi_arena *arena)
 {
 	int64_t top = made->count > 0
-		? (int64_t)made->by_number[made->count - 1]->number
+		? (int64_t)made->labels[made->count - 1].number
 		: -1;
 
 	made->dense_count = 2 * made->count + 16;
@@ -150,48 +150,60 @@ static bool fill_dense(dpi_plan_enum *made, dpi_arena *arena)
 	made->dense = dpi_arena_zalloc(
 		arena, made->dense_count + 1, sizeof(*made->dense));
 	for (size_t i = 0; made->dense != NULL && i < made->count; i++) {
-		const dpi_enum_value *value = made->by_number[i];
+		const dpi_plan_label *label = &made->labels[i];
 
-		if (value->number >= 0 &&
-			(size_t)value->number < made->dense_count) {
-			made->dense[value->number] = value;
+		if (label->number >= 0 &&
+			(size_t)label->number < made->dense_count) {
+			made->dense[label->number] = label;
 		}
 	}
 	return made->dense != NULL;
 }
 
-static const dpi_plan_enum *make_enum(
-	dpi_plan_builder *builder, const dpi_enum_type *type)
+/* The values by number, without aliases; false if out of memory. */
+static bool fill_labels(dpi_plan_builder *builder, dpi_plan_enum *made)
 {
-	dpi_plan_enum *made = dpi_pointer_map_get(&builder->enums, type, 0);
-	const dpi_enum_value **sorted;
+	const dpi_enum_type *type = made->type;
+	const dpi_enum_value **sorted = dpi_arena_zalloc(
+		builder->scratch, type->value_count + 1, sizeof(*sorted));
+	dpi_plan_label *labels = dpi_arena_zalloc(
+		builder->arena, type->value_count + 1, sizeof(*labels));
 
-	if (made != NULL) {
-		return made;
-	}
-	made = dpi_arena_zalloc(builder->arena, 1, sizeof(*made));
-	sorted = dpi_arena_zalloc(
-		builder->arena, type->value_count + 1, sizeof(*sorted));
-	if (made == NULL || sorted == NULL) {
-		return NULL;
+	if (sorted == NULL || labels == NULL) {
+		return false;
 	}
 	for (size_t i = 0; i < type->value_count; i++) {
 		sorted[i] = &type->values[i];
 	}
 	dpi_sort(sorted, type->value_count, sizeof(*sorted), compare_values);
 	for (size_t i = 0; i < type->value_count; i++) {
-		if (made->count == 0 ||
-			sorted[made->count - 1]->number != sorted[i]->number) {
-			sorted[made->count++] = sorted[i];
+		if (i == 0 || sorted[i - 1]->number != sorted[i]->number) {
+			labels[made->count++] =
+				(dpi_plan_label){sorted[i]->number,
+					dpi_bytes_text(sorted[i]->name)};
 		}
 	}
-	made->type = type;
-	made->by_number = sorted;
-	if (!fill_dense(made, builder->arena) ||
-		!dpi_pointer_map_add(&builder->enums, type, 0, made)) {
+	made->labels = labels;
+	return true;
+}
+
+static const dpi_plan_enum *make_enum(
+	dpi_plan_builder *builder, const dpi_enum_type *type)
+{
+	dpi_plan_enum *made = dpi_pointer_map_get(&builder->enums, type, 0);
+
+	if (made != NULL) {
+		return made;
+	}
+	made = dpi_arena_zalloc(builder->arena, 1, sizeof(*made));
+	if (made == NULL) {
 		return NULL;
 	}
-	return made;
+	made->type = type;
+	return fill_labels(builder, made) && fill_dense(made, builder->arena) &&
+			dpi_pointer_map_add(&builder->enums, type, 0, made)
+		? made
+		: NULL;
 }
 
 /* Entries of maps, wrappers and times are never records of their own. */
@@ -348,6 +360,10 @@ dp_status dpi_plan_builder_fill(dpi_plan_builder *builder, dpi_plan_node *node)
 		if (!fill_field(builder, node, &type->fields[i], &fields[i])) {
 			return DP_ENOMEM;
 		}
+	}
+	if (type->is_map_entry) {
+		node->key = dpi_plan_find(node, 1);
+		node->value = dpi_plan_find(node, 2);
 	}
 	return DP_OK;
 }

@@ -24,7 +24,7 @@ const dpi_plan_field *dpi_plan_sparse(
 	return NULL;
 }
 
-const dpi_enum_value *dpi_plan_enum_sparse(
+const dpi_plan_label *dpi_plan_enum_sparse(
 	const dpi_plan_enum *enumeration, int32_t number)
 {
 	size_t low = 0;
@@ -32,12 +32,12 @@ const dpi_enum_value *dpi_plan_enum_sparse(
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const dpi_enum_value *value = enumeration->by_number[middle];
+		const dpi_plan_label *label = &enumeration->labels[middle];
 
-		if (value->number == number) {
-			return value;
+		if (label->number == number) {
+			return label;
 		}
-		if (value->number < number) {
+		if (label->number < number) {
 			low = middle + 1;
 		} else {
 			high = middle;

@@ -56,12 +56,17 @@ typedef enum dpi_kind {
 
 typedef struct dpi_plan_node dpi_plan_node;
 
-/* Names by number. */
+/* A number of an enum; of aliases the first. */
+typedef struct dpi_plan_label {
+	int32_t number;
+	dp_bytes name;
+} dpi_plan_label;
+
 typedef struct dpi_plan_enum {
 	const dpi_enum_type *type;
-	const dpi_enum_value *const *by_number; /* ascending, no aliases */
+	const dpi_plan_label *labels; /* numbers ascending */
 	size_t count;
-	const dpi_enum_value **dense; /* of numbers 0 to dense_count - 1 */
+	const dpi_plan_label **dense; /* of numbers 0 to dense_count - 1 */
 	size_t dense_count;
 } dpi_plan_enum;
 
@@ -95,9 +100,11 @@ struct dpi_plan_node {
 	const dpi_message_type *type;
 	dpi_form form;
 	dpi_well_known shape;         /* of objects, as dpi_shape_of() */
-	const dpi_plan_field *fields; /* as declared; extensions last */
+	const dpi_plan_field *fields; /* as declared, and one with tag 0 */
 	size_t field_count;
-	size_t slot_count;     /* fields, then oneofs */
+	size_t slot_count;         /* fields, then oneofs */
+	const dpi_plan_field *key; /* of entries of maps */
+	const dpi_plan_field *value;
 	const uint16_t *dense; /* index by number, below dense_count */
 	size_t dense_count;
 	const uint16_t *required; /* indexes */
@@ -134,11 +141,11 @@ static inline const dpi_plan_field *dpi_plan_find(
 	return dpi_plan_sparse(node, number);
 }
 
-/* The value of a number that is not in enumeration->dense, or NULL. */
-const dpi_enum_value *dpi_plan_enum_sparse(
+/* The label of a number that is not in enumeration->dense, or NULL. */
+const dpi_plan_label *dpi_plan_enum_sparse(
 	const dpi_plan_enum *enumeration, int32_t number);
 
-static inline const dpi_enum_value *dpi_plan_enum_find(
+static inline const dpi_plan_label *dpi_plan_enum_find(
 	const dpi_plan_enum *enumeration, int32_t number)
 {
 	if (number >= 0 && (size_t)number < enumeration->dense_count) {

@@ -106,13 +106,13 @@ static void set_bytes(dpi_cell *cell, dpi_cell_kind kind, dp_bytes bytes)
 static bool set_enum(dpi_writer *writer, dpi_cell *cell,
 	const dpi_plan_field *field, int32_t number)
 {
-	const dpi_enum_value *value =
+	const dpi_plan_label *label =
 		dpi_plan_enum_find(field->enumeration, number);
 
-	if (value == NULL) {
+	if (label == NULL) {
 		return dpi_json_int(writer, number);
 	}
-	set_bytes(cell, DPI_CELL_TEXT, dpi_bytes_text(value->name));
+	set_bytes(cell, DPI_CELL_TEXT, label->name);
 	return true;
 }
 

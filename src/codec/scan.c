@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/scan.h"
 
+/*
+ * What is rare stays out of the loop over fields, which so keeps its variables
+ * in registers.
+ */
+#define NOINLINE __attribute__((noinline))
+
 static uint32_t offset_of(const dpi_coder *coder, const uint8_t *p)
 {
 	return (uint32_t)(p - coder->wire);
@@ -129,7 +135,7 @@ static bool is_known_number(const dpi_plan_field *f, uint64_t bits)
 static bool is_known_entry(const dpi_coder *coder, const dpi_plan_field *f,
 	const uint8_t *p, const uint8_t *end)
 {
-	const dpi_plan_field *value = dpi_plan_find(f->child, 2);
+	const dpi_plan_field *value = f->child->value;
 	bool is_known = true;
 
 	if (value == NULL || value->read != DPI_READ_ENUM) {
@@ -191,7 +197,7 @@ static bool keep_unknown_numbers(dpi_coder *coder, const dpi_plan_field *f,
 	return true;
 }
 
-static const uint8_t *take_packed(dpi_coder *coder, dpi_frame *frame,
+static NOINLINE const uint8_t *take_packed(dpi_coder *coder, dpi_frame *frame,
 	const dpi_plan_field *f, const uint8_t *field, const uint8_t *p,
 	const uint8_t *end)
 {
@@ -219,7 +225,25 @@ static const uint8_t *take_packed(dpi_coder *coder, dpi_frame *frame,
 		: NULL;
 }
 
-static const uint8_t *take_repeated(dpi_coder *coder, dpi_frame *frame,
+/* A value of a repeated field, which is known and ends at end. */
+static inline bool add_value(dpi_coder *coder, dpi_frame *frame, size_t i,
+	const uint8_t *start, const uint8_t *end)
+{
+	dpi_slot *slot = &frame->slots[i];
+
+	if (dpi_frame_has(frame, i)) {
+		dpi_run *run = run_at(coder, slot->last);
+
+		if (run->end == offset_of(coder, start)) {
+			run->end = offset_of(coder, end);
+			slot->count++;
+			return true;
+		}
+	}
+	return add_values(coder, frame, i, 1, start, end);
+}
+
+static NOINLINE const uint8_t *take_repeated(dpi_coder *coder, dpi_frame *frame,
 	const dpi_plan_field *f, const uint8_t *field, const uint8_t *p,
 	const uint8_t *end)
 {
@@ -237,55 +261,116 @@ static const uint8_t *take_repeated(dpi_coder *coder, dpi_frame *frame,
 			coder, f, value.data, value.data + value.size);
 	}
 	if (is_known) {
-		return add_values(coder, frame,
-			       (size_t)(f - frame->node->fields), 1, field, p)
+		return add_value(coder, frame,
+			       (size_t)(f - frame->node->fields), field, p)
 			? p
 			: NULL;
 	}
 	return append_unknown(coder, field, (size_t)(p - field)) ? p : NULL;
 }
 
-/* Single values. The tag, which is that of f, was at field. */
-static const uint8_t *take(dpi_coder *coder, dpi_frame *frame,
+static NOINLINE const uint8_t *take_enum(dpi_coder *coder, dpi_frame *frame,
 	const dpi_plan_field *f, const uint8_t *field, const uint8_t *p,
 	const uint8_t *end)
 {
 	size_t i = (size_t)(f - frame->node->fields);
-	dpi_slot *slot = &frame->slots[i];
-	dpi_wire_value value = {.bits = 0};
+	uint64_t bits;
 
-	if (f->read >= DPI_READ_REPEATED) {
-		return take_repeated(coder, frame, f, field, p, end);
-	}
-	p = dpi_wire_get_value(p, end, f->tag, coder->depth, &value);
+	p = dpi_wire_varint(p, end, &bits);
 	if (p == NULL) {
 		return NULL;
 	}
-	if (f->read == DPI_READ_ENUM && !is_known_number(f, value.bits)) {
+	if (!is_known_number(f, bits)) {
 		return append_unknown(coder, field, (size_t)(p - field)) ? p
 									 : NULL;
 	}
 	if (f->oneof != 0) {
 		choose(frame, f);
 	}
-	switch (f->read) {
-	case DPI_READ_BYTES:
-		slot->start = offset_of(coder, value.data);
-		slot->size = (uint32_t)value.size;
-		break;
-	case DPI_READ_MESSAGE:
-	case DPI_READ_GROUP:
-		return add_piece(coder, frame, i, value.data, value.size)
-			? p
-			: NULL;
-	default:
-		slot->bits = value.bits;
-	}
 	dpi_frame_set(frame, i);
+	frame->slots[i].bits = bits;
 	return p;
 }
 
-static const uint8_t *take_unknown(dpi_coder *coder, uint32_t tag,
+/* Groups, and pieces of a message that was there already. */
+static NOINLINE const uint8_t *take_piece(dpi_coder *coder, dpi_frame *frame,
+	const dpi_plan_field *f, const uint8_t *p, const uint8_t *end)
+{
+	dpi_wire_value value = {.bits = 0};
+
+	p = dpi_wire_get_value(p, end, f->tag, coder->depth, &value);
+	return p != NULL &&
+			add_piece(coder, frame,
+				(size_t)(f - frame->node->fields), value.data,
+				value.size)
+		? p
+		: NULL;
+}
+
+/* Scalars, strings and whole messages. */
+static inline const uint8_t *take_scalar(const dpi_coder *coder, dpi_slot *slot,
+	dpi_read read, const uint8_t *p, const uint8_t *end)
+{
+	uint64_t bits;
+
+	switch (read) {
+	case DPI_READ_VARINT:
+		p = dpi_wire_varint(p, end, &bits);
+		slot->bits = bits;
+		return p;
+	case DPI_READ_FIXED64:
+		if (end - p < 8) {
+			return NULL;
+		}
+		slot->bits = dpi_load_u64(p);
+		return p + 8;
+	case DPI_READ_FIXED32:
+		if (end - p < 4) {
+			return NULL;
+		}
+		slot->bits = dpi_load_u32(p);
+		return p + 4;
+	default:
+		p = dpi_wire_varint(p, end, &bits);
+		if (p == NULL || bits > (uint64_t)(end - p)) {
+			return NULL;
+		}
+		slot->start = offset_of(coder, p);
+		slot->size = (uint32_t)bits;
+		return p + bits;
+	}
+}
+
+/* The tag, which is that of f, was at field. */
+static inline const uint8_t *take(dpi_coder *coder, dpi_frame *frame,
+	const dpi_plan_field *f, const uint8_t *field, const uint8_t *p,
+	const uint8_t *end)
+{
+	size_t i = (size_t)(f - frame->node->fields);
+
+	switch (f->read) {
+	case DPI_READ_REPEATED:
+	case DPI_READ_REPEATED_ENUM:
+	case DPI_READ_MAP:
+		return take_repeated(coder, frame, f, field, p, end);
+	case DPI_READ_ENUM:
+		return take_enum(coder, frame, f, field, p, end);
+	default:
+		break;
+	}
+	if (f->oneof != 0) {
+		choose(frame, f);
+	}
+	if (f->read == DPI_READ_GROUP ||
+		(f->read == DPI_READ_MESSAGE && dpi_frame_has(frame, i))) {
+		return take_piece(coder, frame, f, p, end);
+	}
+	dpi_frame_set(frame, i);
+	frame->slots[i].count = 1;
+	return take_scalar(coder, &frame->slots[i], f->read, p, end);
+}
+
+static NOINLINE const uint8_t *take_unknown(dpi_coder *coder, uint32_t tag,
 	const uint8_t *field, const uint8_t *p, const uint8_t *end)
 {
 	dpi_wire_value value = {.bits = 0};
@@ -312,16 +397,24 @@ static bool fail_at(dpi_coder *coder, const uint8_t *field, const uint8_t *end)
 static bool scan_piece(dpi_coder *coder, dpi_frame *frame, const uint8_t *p,
 	const uint8_t *end)
 {
+	/* Writers go by number: what comes next is known before it is read. */
+	const dpi_plan_field *next = frame->node->fields;
+
 	while (p < end) {
 		const uint8_t *field = p;
-		const dpi_plan_field *f;
+		const dpi_plan_field *f = next;
 		uint32_t tag;
 
 		p = dpi_wire_get_tag(p, end, &tag);
 		if (p == NULL) {
 			return fail_at(coder, field, end);
 		}
-		f = dpi_plan_find(frame->node, dpi_wire_number(tag));
+		if (f->tag != tag) {
+			f = dpi_plan_find(frame->node, dpi_wire_number(tag));
+		}
+		if (f != NULL) {
+			next = f->is_repeated ? f : f + 1;
+		}
 		if (f != NULL && f->tag == tag) {
 			p = take(coder, frame, f, field, p, end);
 		} else if (f != NULL && f->packed_tag == tag) {

@@ -13,29 +13,9 @@
 /* About 10,000 years. */
 #define DURATION_MAX INT64_C(315576000000)
 
-/* Most strings are ASCII, and short. */
-static bool is_ascii(const uint8_t *p, size_t size)
+bool dpi_value_check_utf8(dpi_coder *coder, dp_bytes bytes)
 {
-	uint64_t bits = 0;
-	size_t i = 0;
-
-	for (; i + 8 <= size; i += 8) {
-		uint64_t eight;
-
-		memcpy(&eight, p + i, 8);
-		bits |= eight;
-	}
-	for (; i < size; i++) {
-		bits |= p[i];
-	}
-	return (bits & UINT64_C(0x8080808080808080)) == 0;
-}
-
-bool dpi_value_text(dpi_coder *coder, const dpi_slot *slot, dp_bytes *ret)
-{
-	*ret = dpi_value_bytes(coder, slot);
-	return ret->size == 0 || is_ascii(ret->data, ret->size) ||
-		dpi_utf8_valid(ret->data, ret->size) ||
+	return dpi_utf8_valid(bytes.data, bytes.size) ||
 		dpi_coder_fail(coder, DP_ESCHEMA, "its text is not UTF-8");
 }
 

@@ -55,9 +55,38 @@ static inline dp_bytes dpi_value_bytes(
 		slot->size > 0 ? coder->wire + slot->start : NULL, slot->size);
 }
 
-/* The bytes of a string; false, and remembered, if they are not UTF-8. */
-DP_NODISCARD bool dpi_value_text(
-	dpi_coder *coder, const dpi_slot *slot, dp_bytes *ret);
+static inline bool dpi_is_ascii(const uint8_t *p, size_t size)
+{
+	uint64_t bits = 0;
+	uint64_t eight;
+	size_t i = 0;
+
+	if (size >= 8) {
+		for (; i + 8 < size; i += 8) {
+			memcpy(&eight, p + i, 8);
+			bits |= eight;
+		}
+		memcpy(&eight, p + size - 8, 8);
+		bits |= eight;
+	} else {
+		for (; i < size; i++) {
+			bits |= p[i];
+		}
+	}
+	return (bits & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* False, and remembered, if bytes that are not all ASCII are not UTF-8. */
+DP_NODISCARD bool dpi_value_check_utf8(dpi_coder *coder, dp_bytes bytes);
+
+/* The bytes of a string, checked. Most are short, and ASCII. */
+static inline bool dpi_value_text(
+	dpi_coder *coder, const dpi_slot *slot, dp_bytes *ret)
+{
+	*ret = dpi_value_bytes(coder, slot);
+	return dpi_is_ascii(ret->data, ret->size) ||
+		dpi_value_check_utf8(coder, *ret);
+}
 
 /* Seconds and nanoseconds of a Timestamp or Duration, checked. */
 typedef struct dpi_time_value {

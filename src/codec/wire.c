@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/wire.h"
 
+dpi_wire_long dpi_wire_varint_long(const uint8_t *p, const uint8_t *end)
+{
+	dpi_wire_long read = {NULL, 0};
+
+	read.next = dpi_get_varint(p, end, &read.value);
+	return read;
+}
+
 /*
  * Groups are the only fields whose end is not told in front. They are walked
  * with a stack of numbers, not by recursion, and left at the first thing that
@@ -49,13 +57,20 @@ static const uint8_t *walk_group(const uint8_t *p, const uint8_t *end,
 	return NULL;
 }
 
-const uint8_t *dpi_wire_group(const uint8_t *p, const uint8_t *end,
-	uint32_t number, unsigned depth, const uint8_t **ret_end)
+const uint8_t *dpi_wire_get_group(const uint8_t *p, const uint8_t *end,
+	uint32_t number, unsigned depth, dpi_wire_value *ret)
 {
+	const uint8_t *group_end = NULL;
 	const uint8_t *fault;
 	unsigned open = 0;
+	const uint8_t *next =
+		walk_group(p, end, number, depth, &group_end, &fault, &open);
 
-	return walk_group(p, end, number, depth, ret_end, &fault, &open);
+	if (next != NULL) {
+		ret->data = p;
+		ret->size = (size_t)(group_end - p);
+	}
+	return next;
 }
 
 static const char *value_fault(

@@ -51,9 +51,20 @@ static inline uint32_t dpi_wire_tag(uint32_t number, dpi_wire_type type)
 	return number << 3 | (uint32_t)type;
 }
 
+/* Returned in registers: a hot loop keeps no variable in memory for it. */
+typedef struct dpi_wire_long {
+	const uint8_t *next; /* NULL if it is not a varint */
+	uint64_t value;
+} dpi_wire_long;
+
+/* A varint of three bytes or more, or a bad one. */
+dpi_wire_long dpi_wire_varint_long(const uint8_t *p, const uint8_t *end);
+
 static inline const uint8_t *dpi_wire_varint(
 	const uint8_t *p, const uint8_t *end, uint64_t *ret)
 {
+	dpi_wire_long read;
+
 	if (p < end && *p < 0x80) {
 		*ret = *p;
 		return p + 1;
@@ -62,7 +73,9 @@ static inline const uint8_t *dpi_wire_varint(
 		*ret = (uint64_t)(p[0] & 0x7f) | (uint64_t)p[1] << 7;
 		return p + 2;
 	}
-	return dpi_get_varint(p, end, ret);
+	read = dpi_wire_varint_long(p, end);
+	*ret = read.value;
+	return read.next;
 }
 
 /* A tag is at most five bytes and 32 bits, and its number is not 0. */
@@ -94,19 +107,16 @@ static inline const uint8_t *dpi_wire_get_bytes(
 }
 
 /*
- * Reads what follows the start tag of group number. *ret_end is where its end
- * tag begins. depth is that of the message around it.
+ * Reads what follows the start tag of group number; depth is that of the
+ * message around it.
  */
-const uint8_t *dpi_wire_group(const uint8_t *p, const uint8_t *end,
-	uint32_t number, unsigned depth, const uint8_t **ret_end);
+const uint8_t *dpi_wire_get_group(const uint8_t *p, const uint8_t *end,
+	uint32_t number, unsigned depth, dpi_wire_value *ret);
 
 /* Reads the value that follows tag, in a message of that depth. */
 static inline const uint8_t *dpi_wire_get_value(const uint8_t *p,
 	const uint8_t *end, uint32_t tag, unsigned depth, dpi_wire_value *ret)
 {
-	const uint8_t *start = p;
-	const uint8_t *group_end;
-
 	switch (dpi_wire_type_of(tag)) {
 	case DPI_WIRE_VARINT:
 		return dpi_wire_varint(p, end, &ret->bits);
@@ -125,13 +135,8 @@ static inline const uint8_t *dpi_wire_get_value(const uint8_t *p,
 		ret->bits = dpi_load_u32(p);
 		return p + 4;
 	case DPI_WIRE_GROUP:
-		p = dpi_wire_group(
-			p, end, dpi_wire_number(tag), depth, &group_end);
-		if (p != NULL) {
-			ret->data = start;
-			ret->size = (size_t)(group_end - start);
-		}
-		return p;
+		return dpi_wire_get_group(
+			p, end, dpi_wire_number(tag), depth, ret);
 	default:
 		return NULL;
 	}
