@@ -133,6 +133,9 @@ typedef struct dpi_subscription_ops {
 struct dp_hub {
 	const struct dpi_hub_ops *ops;
 	dp_runtime *rt;
+	/* Of the events that its offsets count: one that begins anew has
+	 * another, so that places in it are not taken for those of the old. */
+	uint64_t identity;
 };
 
 typedef struct dpi_hub_ops {

@@ -182,7 +182,7 @@ dp_status dpi_memory_hub_open(dp_hub **ret_hub, dp_runtime *rt,
 			err, DP_ENOMEM, "no memory for a memory hub");
 	}
 	*hub = (dpi_memory_hub){
-		.hub = {&memory_ops, rt},
+		.hub = {&memory_ops, rt, store->identity},
 		.alloc = alloc,
 		.os = dpi_runtime_os(rt),
 		.opts = *opts,

@@ -70,6 +70,16 @@ static void free_store(dpi_shared *shared)
 	dpi_free(store->alloc, store, 1, sizeof(*store));
 }
 
+/* Without chance, what no earlier store can have had: the time. */
+static uint64_t draw_identity(const dpi_os *os)
+{
+	uint64_t identity;
+
+	return os->random(os->self, &identity, sizeof(identity)) < 0
+		? (uint64_t)os->wall(os->self)
+		: identity;
+}
+
 static dpi_memory_store *new_store(dp_runtime *rt, const char *address)
 {
 	const dp_allocator *alloc = dpi_runtime_alloc(rt);
@@ -84,6 +94,7 @@ static dpi_memory_store *new_store(dp_runtime *rt, const char *address)
 	}
 	store->alloc = alloc;
 	store->os = dpi_runtime_os(rt);
+	store->identity = draw_identity(store->os);
 	snprintf(store->address, sizeof(store->address), "%s", address);
 	store->shared.name = store->address;
 	store->shared.free = free_store;

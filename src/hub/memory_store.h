@@ -69,6 +69,7 @@ typedef struct dpi_memory_store {
 	const dp_allocator *alloc;
 	const dpi_os *os;
 	char address[DPI_NAME_MAX + sizeof("memory:")];
+	uint64_t identity;
 	uint32_t news; /* atomic */
 	uint32_t room; /* atomic */
 

@@ -10,11 +10,12 @@
 #define PLACES_FIRST 16u
 
 void dpi_intakes_init(dpi_intakes *intakes, const dp_allocator *alloc,
-	const char *job, size_t target_count)
+	const char *job, const dp_hub *hub, size_t target_count)
 {
 	*intakes = (dpi_intakes){
 		.alloc = alloc,
 		.job = job,
+		.hub = hub->identity,
 		.target_count = target_count,
 	};
 }
@@ -75,7 +76,9 @@ static dpi_intake *make_intake(
 	assert(size <= sizeof(made->topic));
 	memcpy(made->topic, name->topic, size);
 	made->name = (dpi_partition_name){made->topic, name->partition};
-	made->key = dpi_source_key(intakes->job, name->topic, name->partition);
+	made->key = dpi_intake_subkey(
+		dpi_source_key(intakes->job, name->topic, name->partition),
+		intakes->hub);
 	made->next_intake = intakes->first;
 	intakes->first = made;
 	return made;

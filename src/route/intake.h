@@ -8,7 +8,7 @@
 
 #include <datapipe/alloc.h>
 
-#include "hub/record.h"
+#include "hub/hub.h"
 
 /* What a job knows of each partition that it reads. One owner: the job. */
 
@@ -41,13 +41,14 @@ typedef struct dpi_intake {
 typedef struct dpi_intakes {
 	const dp_allocator *alloc;
 	const char *job;
+	uint64_t hub; /* its identity */
 	dpi_intake *first;
 	size_t target_count;
 } dpi_intakes;
 
 /* Allocates nothing yet. Borrows alloc and job. */
 void dpi_intakes_init(dpi_intakes *intakes, const dp_allocator *alloc,
-	const char *job, size_t target_count);
+	const char *job, const dp_hub *hub, size_t target_count);
 void dpi_intakes_fini(dpi_intakes *intakes);
 
 /* The partition, made if it is new; NULL if out of memory. */

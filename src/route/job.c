@@ -209,7 +209,7 @@ static dpi_job *make_job(dp_runtime *rt, uint32_t *news,
 	dpi_positions_init(&job->have, alloc);
 	dpi_positions_init(&job->upto, alloc);
 	dpi_refusals_init(&job->refusals, alloc);
-	dpi_intakes_init(&job->intakes, alloc, job->name,
+	dpi_intakes_init(&job->intakes, alloc, job->name, spec->hub,
 		spec->router != NULL ? dpi_router_topic_count(spec->router)
 				     : 0);
 	dpi_retry_init(

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "base/thread.h"
 #include "hub/log/committer.h"
 #include "hub/log/identity.h"
@@ -205,6 +206,7 @@ static dp_status open_files(
 	if (st != DP_OK) {
 		return st;
 	}
+	hub->hub.identity = dpi_hash64(0, hub->uuid, sizeof(hub->uuid));
 	st = dpi_log_news_map(&hub->news, hub->os, directory, err);
 	if (st != DP_OK) {
 		dpi_locks_close(&hub->locks);
@@ -222,7 +224,7 @@ static dp_status new_hub(dpi_log_hub **ret, dp_runtime *rt,
 	if (hub == NULL) {
 		return dpi_error_set(err, DP_ENOMEM, "no memory for a hub");
 	}
-	hub->hub = (dp_hub){&OPS, rt};
+	hub->hub = (dp_hub){.ops = &OPS, .rt = rt};
 	hub->alloc = alloc;
 	hub->os = dpi_runtime_os(rt);
 	hub->opts = *whole;
