@@ -62,6 +62,7 @@ typedef struct dpi_log_tail {
 	_Atomic bool has_failed;
 	_Atomic uint64_t zeroed; /* index up to which the file is written */
 	_Atomic uint64_t zeroed_goal; /* what dpi_tail_prepare() brings it to */
+	_Atomic bool has_rolled;      /* since dpi_tail_prepare() */
 	_Atomic uint64_t spare_goal;  /* the same for the spare; 0: no spare */
 
 	pthread_mutex_t prepare_lock; /* guards zero-writing and the spare */

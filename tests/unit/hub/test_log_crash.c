@@ -41,6 +41,7 @@ struct publisher {
 
 struct history {
 	uint64_t random;
+	uint64_t retention_bytes;
 	uint64_t place; /* last one given */
 	size_t count;
 	struct publisher publishers[COMMITS_MAX];
@@ -98,6 +99,7 @@ static bool run_process(struct history *h, const dpi_os *os, size_t commits)
 	dpi_writer *writer = NULL;
 
 	log_rig_init(&rig);
+	rig.opts.retention_bytes = h->retention_bytes;
 	if (log_rig_open(&rig, os, DIRECTORY) == DP_OK) {
 		writer = log_rig_writer(&rig, TOPIC);
 	}
@@ -333,6 +335,50 @@ static void what_was_recovered_is_durable(void **state)
 	}
 }
 
+/* Publishers whose events retention has surely left alone. */
+static size_t count_old(const struct history *h)
+{
+	return h->count > 0 ? h->count - 1 : 0;
+}
+
+/* All that is left of an older log is a part of it, and the newest is whole. */
+static void check_rest(struct history *h, const dpi_os *os)
+{
+	size_t before = h->count;
+	size_t old = count_old(h);
+	struct log_contents contents;
+
+	assert_true(run_process(h, os, 1));
+	log_contents_read(&contents, os, DIRECTORY, TOPIC, 0);
+	check_events(h, &contents);
+	check_acked(h, &contents, DP_ACK_DURABLE, old, before);
+	check_acked(h, &contents, DP_ACK_WRITTEN, before, h->count);
+	log_contents_free(&contents);
+}
+
+/* Segments are removed and made into others by a thread that runs beside. */
+static void cut_power_of_reuse(uint64_t seed, long k, uint64_t reboot)
+{
+	struct sim_disk *disk = sim_disk_new(seed);
+	struct history h = {.random = seed, .retention_bytes = 200u << 10};
+
+	sim_disk_crash_at(disk, k);
+	(void)run_process(&h, sim_disk_start(disk), 40);
+	sim_disk_reboot(disk, reboot);
+	check_rest(&h, sim_disk_start(disk));
+	sim_disk_free(disk);
+}
+
+static void a_loss_of_power_while_segments_are_used_again(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 20; seed < 24; seed++) {
+		for (long k = 60; k < 300; k += 3) {
+			cut_power_of_reuse(seed, k, (uint64_t)k % 7);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +386,7 @@ int main(void)
 		cmocka_unit_test(a_loss_of_power_during_recovery_takes_nothing),
 		cmocka_unit_test(a_killed_process_takes_nothing_written),
 		cmocka_unit_test(what_was_recovered_is_durable),
+		cmocka_unit_test(a_loss_of_power_while_segments_are_used_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,6 +267,37 @@ static void a_damaged_sector_of_the_identity_is_no_loss(void **state)
 	sim_disk_free(disk);
 }
 
+static void old_segments_go_by_size_and_are_used_again(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(16);
+	const dpi_os *os = sim_disk_start(disk);
+	struct log_contents contents;
+	struct log_rig rig;
+	size_t largest = 0;
+
+	(void)state;
+	log_rig_init(&rig);
+	rig.opts.retention_bytes = 200u << 10;
+	assert_int_equal(log_rig_open(&rig, os, DIRECTORY), DP_OK);
+	for (int i = 0; i < 200; i++) {
+		append(&rig, TOPIC, 100);
+		/* The two threads of the hub have done what there was to do. */
+		virtual_clock_await_sleepers(
+			sim_disk_clock(disk), i < 12 ? 1 : 2);
+		if (log_rig_stats(&rig).disk_bytes > largest) {
+			largest = log_rig_stats(&rig).disk_bytes;
+		}
+	}
+	assert_in_range(largest, 200u << 10, 400u << 10);
+	log_contents_read(&contents, os, DIRECTORY, TOPIC, 0);
+	assert_in_range(contents.count, 2000, 6000);
+	assert_int_equal(contents.events[contents.count - 1].seq, 99);
+	assert_int_equal(contents.skipped_bytes, 0);
+	log_contents_free(&contents);
+	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
 static void add_with_place(struct test_feed *feed, uint64_t key, uint64_t next)
 {
 	dp_event ev = DP_EVENT_INIT;
@@ -457,6 +488,7 @@ int main(void)
 		cmocka_unit_test(one_hub_has_one_writer_for_a_topic),
 		cmocka_unit_test(a_foreign_directory_is_left_alone),
 		cmocka_unit_test(a_damaged_sector_of_the_identity_is_no_loss),
+		cmocka_unit_test(old_segments_go_by_size_and_are_used_again),
 		cmocka_unit_test(
 			a_hop_knows_its_place_after_restarts_and_rolls),
 		cmocka_unit_test(a_hop_sees_what_another_process_has_appended),
