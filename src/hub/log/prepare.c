@@ -61,8 +61,9 @@ static void *run(void *arg)
 	dpi_log_tail *tail;
 
 	while ((tail = next_tail(prepare)) != NULL) {
-		dpi_tail_prepare(tail);
+		/* In this order, as an old segment may become the spare. */
 		retain(tail);
+		dpi_tail_prepare(tail);
 	}
 	return NULL;
 }

@@ -8,7 +8,6 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/thread.h"
-#include "hub/log/retention.h"
 #include "io/files.h"
 
 #define ZERO_BYTES (16u << 10)
@@ -219,7 +218,6 @@ static void take_over(
 	tail->time_ms = 0;
 	atomic_store(
 		&tail->zeroed, zeroed > snapshot_size ? zeroed : snapshot_size);
-	atomic_store(&tail->has_rolled, true);
 	atomic_store(&tail->zeroed_goal, 0);
 	atomic_store(&tail->spare_goal, 0);
 	atomic_store(&state->base, segment->header.base);
@@ -333,19 +331,14 @@ dp_status dpi_tail_reserve(dpi_log_tail *tail, uint64_t index, dp_error **err)
 	return rc == 0 ? DP_OK : no_room(tail, -rc, err);
 }
 
-/* Whether data go by size or age, and perhaps now. */
-static bool wants_retention(const dpi_log_tail *tail)
-{
-	const dp_hub_options *opts = &tail->hub->opts;
-
-	return (opts->retention_bytes != 0 || opts->retention_ns != 0) &&
-		atomic_load(&tail->has_rolled);
-}
-
-static bool wants_zeros(dpi_log_tail *tail)
+bool dpi_tail_wants_prepare(dpi_log_tail *tail)
 {
 	uint64_t zeroed = atomic_load(&tail->zeroed);
 
+	if (tail->begun_base != tail->segment.header.base) {
+		tail->begun_base = tail->segment.header.base;
+		return true;
+	}
 	if (tail->limit <= first_zeroed(tail)) {
 		return false;
 	}
@@ -364,13 +357,6 @@ static bool wants_zeros(dpi_log_tail *tail)
 	}
 	atomic_store(&tail->spare_goal, tail->limit);
 	return true;
-}
-
-bool dpi_tail_wants_prepare(dpi_log_tail *tail)
-{
-	bool wants = wants_zeros(tail);
-
-	return wants_retention(tail) || wants;
 }
 
 static bool grow_ahead(dpi_log_tail *tail)
@@ -416,12 +402,6 @@ void dpi_tail_prepare(dpi_log_tail *tail)
 {
 	bool has_more = true;
 
-	/* First, as an old segment may become the spare. */
-	if (wants_retention(tail)) {
-		atomic_store(&tail->has_rolled, false);
-		/* What stays now goes at the next roll. */
-		(void)!dpi_log_retain(tail->hub, tail->partition, NULL);
-	}
 	/* The lock is given up between steps, for one who cannot wait. */
 	while (has_more && !atomic_load(&tail->has_failed)) {
 		dpi_lock(&tail->prepare_lock);

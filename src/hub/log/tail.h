@@ -57,12 +57,10 @@ typedef struct dpi_log_tail {
 	size_t piece_first;
 	size_t piece_count;
 
-	uint64_t
-		begun_base; /* of the last segment that prepare was asked for */
+	uint64_t begun_base; /* of the segment that prepare was asked for */
 	_Atomic bool has_failed;
 	_Atomic uint64_t zeroed; /* index up to which the file is written */
 	_Atomic uint64_t zeroed_goal; /* what dpi_tail_prepare() brings it to */
-	_Atomic bool has_rolled;      /* since dpi_tail_prepare() */
 	_Atomic uint64_t spare_goal;  /* the same for the spare; 0: no spare */
 
 	pthread_mutex_t prepare_lock; /* guards zero-writing and the spare */
