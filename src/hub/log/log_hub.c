@@ -35,6 +35,7 @@ static void free_hub(dpi_log_hub *hub)
 	dpi_log_news_unmap(hub->news, hub->os);
 	dpi_locks_close(&hub->locks);
 	dpi_log_prepare_fini(&hub->prepare);
+	(void)pthread_mutex_destroy(&hub->learning);
 	(void)pthread_mutex_destroy(&hub->lock);
 	dpi_free(hub->alloc, hub->directory, strlen(hub->directory) + 1, 1);
 	dpi_free(hub->alloc, hub, 1, sizeof(*hub));
@@ -155,6 +156,17 @@ static dp_status get_writer(dp_hub *base, const char *topic,
 	return st;
 }
 
+static dpi_log_writer *writer_of(
+	dpi_log_hub *hub, const dpi_log_partition *partition)
+{
+	dpi_log_writer *w;
+
+	dpi_lock(&hub->lock);
+	w = partition->writer;
+	dpi_unlock(&hub->lock);
+	return w;
+}
+
 static dp_status get_source_next(dp_hub *base, const char *topic, uint64_t key,
 	uint64_t *ret_next, dp_error **err)
 {
@@ -167,14 +179,15 @@ static dp_status get_source_next(dp_hub *base, const char *topic, uint64_t key,
 	partition = hub->partitions;
 	dpi_unlock(&hub->lock);
 	for (; st == DP_OK && partition != NULL; partition = partition->next) {
+		dpi_log_writer *w;
 		uint64_t next = 0;
 
 		if (strcmp(partition->topic, topic) != 0) {
 			continue;
 		}
-		if (partition->writer != NULL) {
-			next = dpi_log_writer_source_next(
-				partition->writer, key);
+		w = writer_of(hub, partition);
+		if (w != NULL) {
+			next = dpi_log_writer_source_next(w, key);
 		} else {
 			st = dpi_partition_source_next(
 				hub, partition, key, &next, err);
@@ -261,6 +274,7 @@ dp_status dpi_log_hub_open(dp_hub **ret, dp_runtime *rt, const char *directory,
 		return st;
 	}
 	dpi_log_prepare_init(&hub->prepare, hub->os);
+	(void)pthread_mutex_init(&hub->learning, NULL);
 	(void)pthread_mutex_init(&hub->lock, NULL);
 	*ret = &hub->hub;
 	return DP_OK;

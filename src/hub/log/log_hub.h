@@ -14,6 +14,7 @@
 #include "hub/log/news.h"
 #include "hub/log/prepare.h"
 #include "hub/log/segment.h"
+#include "hub/log/sources.h"
 #include "hub/log/state.h"
 
 /*
@@ -46,6 +47,12 @@ typedef struct dpi_log_partition {
 	char topic[DPI_LOG_TOPIC_MAX + 1];
 	dpi_log_state *state;   /* mapped as long as the partition lives */
 	dpi_log_writer *writer; /* this hub's, or NULL; under hub->lock */
+	/* As dpi_log_settle() left it here; 0: it never did. */
+	_Atomic uint64_t settled_epoch;
+	/* Source places as of an epoch and an end; under hub->learning. */
+	dpi_sources learned;
+	uint64_t learned_epoch; /* 0: none */
+	uint64_t learned_end;
 } dpi_log_partition;
 
 /* Found and done since the hub was opened here. Relaxed: only for people. */
@@ -72,7 +79,8 @@ typedef struct dpi_log_hub {
 	dpi_log_counters counters;
 	dpi_log_prepare prepare;
 
-	pthread_mutex_t lock; /* guards what follows */
+	pthread_mutex_t learning; /* guards what partitions have learned */
+	pthread_mutex_t lock;     /* guards what follows */
 	/* Only grows, at the front; what is in it may be read unlocked. */
 	dpi_log_partition *partitions;
 	uint32_t layout_seen; /* news->layout at the last listing */

@@ -13,8 +13,6 @@
 
 /* Names of topics and partitions, while they are listed. */
 #define NAMES_MAX_BYTES (64u << 20)
-/* Listings that a segment may vanish from before it is opened. */
-#define TRIES 3
 
 static dpi_log_partition *find(
 	const dpi_log_hub *hub, const char *topic, uint32_t number)
@@ -41,6 +39,7 @@ static dp_status add(dpi_log_hub *hub, const char *topic, uint32_t number,
 			err, DP_ENOMEM, "no memory for topic %s", topic);
 	}
 	memcpy(partition->topic, topic, strlen(topic) + 1);
+	dpi_sources_init(&partition->learned, hub->alloc);
 	partition->name.topic = partition->topic;
 	partition->name.partition = number;
 	st = dpi_log_state_map(&partition->state, hub->os, hub->directory,
@@ -199,9 +198,22 @@ void dpi_partitions_fini(dpi_log_hub *hub)
 		dpi_log_partition *partition = hub->partitions;
 
 		hub->partitions = partition->next;
+		dpi_sources_fini(&partition->learned);
 		dpi_log_state_unmap(partition->state, hub->os);
 		dpi_free(hub->alloc, partition, 1, sizeof(*partition));
 	}
+}
+
+/* Settled here before, and nobody has owned it since: owners raise the epoch.
+ * With the partition's lock. */
+static bool is_settled(
+	const dpi_log_hub *hub, const dpi_log_partition *partition)
+{
+	const dpi_segment_owner owner = dpi_log_owner(hub, &partition->name);
+
+	return dpi_log_state_is_of(partition->state, &owner) &&
+		atomic_load(&partition->state->epoch) ==
+		atomic_load(&partition->settled_epoch);
 }
 
 dp_status dpi_log_settle(
@@ -216,80 +228,18 @@ dp_status dpi_log_settle(
 	if (st == DP_ELOCKED) {
 		return DP_OK;
 	}
-	if (st == DP_OK) {
-		st = dpi_log_recover(hub, partition, NULL, &found, err);
-		dpi_partitions_give(hub, partition);
-	}
-	return st;
-}
-
-/* Makes what another process has written durable on its behalf. */
-static dp_status sync_last(dpi_log_hub *hub, const dpi_log_partition *partition,
-	uint64_t base, dp_error **err)
-{
-	dpi_segment_owner owner = dpi_log_owner(hub, &partition->name);
-	const dpi_os *os = hub->os;
-	dpi_segment segment;
-	dp_status st;
-	int rc;
-
-	st = dpi_segment_open(
-		&segment, os, hub->directory, &owner, base, true, err);
 	if (st != DP_OK) {
 		return st;
 	}
-	rc = os->fdatasync(os->self, segment.fd);
-	dpi_segment_close(&segment, os);
-	return rc == 0 ? DP_OK
-		       : dpi_error_sys(err, -rc,
-				 "topic %s, partition %u cannot be synced",
-				 partition->topic, partition->name.partition);
-}
-
-static dp_status learn(dpi_log_hub *hub, dpi_log_partition *partition,
-	dpi_sources *sources, dp_error **err)
-{
-	uint64_t end = atomic_load(&partition->state->written);
-	dpi_segment_list list;
-	dp_status st;
-
-	st = dpi_segment_list_init(&list, hub->alloc, hub->os, hub->directory,
-		&partition->name, err);
-	if (st != DP_OK || list.count == 0) {
-		return st;
+	if (is_settled(hub, partition)) {
+		dpi_locks_give(&hub->locks, byte);
+		return DP_OK;
 	}
-	st = dpi_log_learn_sources(hub, partition, &list, end, sources, err);
+	st = dpi_log_recover(hub, partition, NULL, &found, err);
 	if (st == DP_OK) {
-		st = sync_last(hub, partition, list.bases[list.count - 1], err);
+		atomic_store(&partition->settled_epoch, found.epoch);
 	}
-	dpi_segment_list_fini(&list, hub->alloc);
-	return st;
-}
-
-dp_status dpi_partition_source_next(dpi_log_hub *hub,
-	dpi_log_partition *partition, uint64_t key, uint64_t *ret_next,
-	dp_error **err)
-{
-	dpi_sources sources;
-	dp_status st;
-
-	st = dpi_log_settle(hub, partition, err);
-	if (st != DP_OK) {
-		return st;
-	}
-	dpi_sources_init(&sources, hub->alloc);
-	st = learn(hub, partition, &sources, NULL);
-	for (int i = 1; st == DP_ENOTFOUND && i < TRIES; i++) {
-		st = learn(hub, partition, &sources, NULL);
-	}
-	if (st == DP_OK) {
-		*ret_next = dpi_sources_next(&sources, key);
-	} else {
-		(void)dpi_error_set(err, st,
-			"topic %s, partition %u: source places cannot be read",
-			partition->topic, partition->name.partition);
-	}
-	dpi_sources_fini(&sources);
+	dpi_partitions_give(hub, partition);
 	return st;
 }
 

@@ -28,7 +28,7 @@ void dpi_partitions_give(dpi_log_hub *hub, dpi_log_partition *partition);
 void dpi_partitions_fini(dpi_log_hub *hub);
 
 /*
- * As dpi_hub_ops.source_next, for the partitions that this hub does not write.
+ * In foreign.c: as dpi_hub_ops.source_next, for the partitions that this hub does not write.
  * What it finds was synced, by whoever wrote it or here: a job that goes on
  * behind it must not lose it.
  */
