@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "hub/log/scan.h"
 
+#define DPI_MSG_READ_DAMAGED 0x19c4e7b3u
 /* Read ahead: a read of this size costs little more than the copy. */
 #define READ_BYTES ((size_t)256 << 10)
 /* Listings that a segment may vanish from before it is opened. */
@@ -247,6 +248,11 @@ static void count_damage(dpi_log_events *events, uint64_t at, uint64_t bytes)
 	events->damage_counted = at + bytes;
 	dpi_log_count(&counters->corrupt_events, 1);
 	dpi_log_count(&counters->corrupt_bytes, bytes);
+	dpi_log(events->hub->hub.rt, DP_LOG_ERROR, DPI_MSG_READ_DAMAGED, "hub",
+		events->partition->topic,
+		"partition %u: no record for %llu bytes from offset %llu on",
+		(unsigned)events->partition->name.partition,
+		(unsigned long long)bytes, (unsigned long long)at);
 }
 
 /* What a walk of the data in memory came to. */

@@ -10,6 +10,7 @@
 #include "hub/log/registration.h"
 #include "hub/log/retention.h"
 
+#define DPI_MSG_CURSOR_SET_BACK 0x4ad8216fu
 /* Records of so many bytes are counted; more are guessed from the first. */
 #define COUNT_BYTES ((uint64_t)4 << 20)
 /* retained_base of a reader that has not asked yet. */
@@ -144,7 +145,7 @@ static dp_status log_time_at(
 }
 
 /* The first time that a cursor is found past the beginning of a segment, what
- * is before it may go. It is tried again at the next segment if it fails. */
+ * is before it may go. */
 static void retain(dpi_log_reader *reader, const dpi_cursor *cursor)
 {
 	const dpi_log_events *events = &reader->events;
@@ -155,7 +156,7 @@ static void retain(dpi_log_reader *reader, const dpi_cursor *cursor)
 		return;
 	}
 	reader->retained_base = events->segment.header.base;
-	(void)!dpi_log_retain(reader->backend->hub, reader->partition, NULL);
+	dpi_log_retain(reader->backend->hub, reader->partition);
 }
 
 static dp_status log_save(dpi_reader *base, const dpi_cursor *cursor,
@@ -229,6 +230,18 @@ static dp_status later_epoch(dpi_log_hub *hub,
 	return st;
 }
 
+static void tell_set_back(const dpi_log_reader *reader, const char *why)
+{
+	dpi_log_hub *hub = reader->backend->hub;
+
+	dpi_log_count(&hub->counters.cursor_rewinds, 1);
+	dpi_log(hub->hub.rt, DP_LOG_WARN, DPI_MSG_CURSOR_SET_BACK, "hub",
+		reader->backend->claims.name,
+		"place in %s/%u set back to %llu: %s", reader->partition->topic,
+		(unsigned)reader->partition->name.partition,
+		(unsigned long long)reader->file.cursor.next, why);
+}
+
 /*
  * A cursor may be ahead of the log: it was told of records that were written
  * and never synced, and then the power went. Where others have been written in
@@ -255,9 +268,9 @@ static dp_status set_back(dpi_log_reader *reader, dp_error **err)
 		cursor->next = base < end ? base : end;
 		cursor->tried_end = 0;
 		cursor->tries = 0;
-		dpi_log_count(&hub->counters.cursor_rewinds, 1);
+		tell_set_back(reader, "the log has lost what was read");
 	} else if (reader->file.is_damaged) {
-		dpi_log_count(&hub->counters.cursor_rewinds, 1);
+		tell_set_back(reader, "its file is damaged");
 	}
 	return DP_OK;
 }

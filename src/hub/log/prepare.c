@@ -41,17 +41,14 @@ static dpi_log_tail *next_tail(dpi_log_prepare *prepare)
 	return tail;
 }
 
-/*
- * Where a segment was begun, older ones may go. What cannot be removed now is
- * tried again with the next.
- */
+/* Where a segment was begun, older ones may go. */
 static void retain(dpi_log_tail *tail)
 {
 	uint64_t base = atomic_load(&tail->partition->state->base);
 
 	if (base != tail->retained_base) {
 		tail->retained_base = base;
-		(void)!dpi_log_retain(tail->hub, tail->partition, NULL);
+		dpi_log_retain(tail->hub, tail->partition);
 	}
 }
 

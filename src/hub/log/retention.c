@@ -9,6 +9,7 @@
 #include "hub/log/registration.h"
 #include "hub/log/segment.h"
 
+#define DPI_MSG_RETENTION_FAILED 0x70b35d12u
 /* Names of subscriptions, while they are listed. */
 #define NAMES_MAX_BYTES (16u << 20)
 
@@ -161,7 +162,7 @@ static dp_status find_below(dpi_log_hub *hub,
 	return DP_OK;
 }
 
-dp_status dpi_log_retain(
+static dp_status retain(
 	dpi_log_hub *hub, dpi_log_partition *partition, dp_error **err)
 {
 	needs needs = {.is_read = false};
@@ -184,4 +185,18 @@ dp_status dpi_log_retain(
 	return st == DP_OK && below > 0
 		? dpi_log_drop(hub, partition, below, err)
 		: st;
+}
+
+void dpi_log_retain(dpi_log_hub *hub, dpi_log_partition *partition)
+{
+	dp_error *err = NULL;
+
+	if (retain(hub, partition, &err) != DP_OK) {
+		dpi_log(hub->hub.rt, DP_LOG_WARN, DPI_MSG_RETENTION_FAILED,
+			"hub", partition->topic,
+			"partition %u: old segments stay: %s",
+			(unsigned)partition->name.partition,
+			dp_error_message(err));
+	}
+	dp_error_free(err);
 }

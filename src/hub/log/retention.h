@@ -13,11 +13,9 @@
  *
  * Cursors are made durable before what they allow is removed. It asks each
  * subscription, of any process, so it is for the ends of segments, not of
- * batches. Thread: any.
- *
- * Errors: DP_EIO, DP_EDENIED, DP_ENOMEM, DP_ECORRUPT
+ * batches. What cannot be removed is logged, and tried again when it is asked
+ * the next time. Thread: any.
  */
-DP_NODISCARD dp_status dpi_log_retain(
-	dpi_log_hub *hub, dpi_log_partition *partition, dp_error **err);
+void dpi_log_retain(dpi_log_hub *hub, dpi_log_partition *partition);
 
 #endif /* DPI_HUB_LOG_RETENTION_H */
