@@ -33,6 +33,19 @@ static void print_letter(const dp_message *msg)
 	printf("\n");
 }
 
+/* Whether there are letters that were not handed over. */
+static int has_more(dp_subscription *sub)
+{
+	dp_subscription_stats stats = {.struct_size = sizeof(stats)};
+
+	return dp_subscription_get_stats(sub, &stats, NULL) == DP_OK &&
+		stats.backlog_events > stats.outstanding_events;
+}
+
+/*
+ * Acks nothing: what nobody is left to read may go, and letters are for
+ * whoever mends and publishes them again.
+ */
 static dp_status print_all(dp_subscription *sub, dp_error **err)
 {
 	for (;;) {
@@ -41,17 +54,21 @@ static dp_status print_all(dp_subscription *sub, dp_error **err)
 			dp_subscription_pull(sub, &batch, 1000, WAIT, err);
 		size_t i;
 
+		if (st == DP_ETIMEDOUT) {
+			dp_error_free(*err);
+			*err = NULL;
+			if (!has_more(sub)) {
+				return DP_OK;
+			}
+			continue;
+		}
 		if (st != DP_OK) {
 			return st;
 		}
 		for (i = 0; i < dp_batch_count(batch); i++) {
 			print_letter(dp_batch_message(batch, i));
 		}
-		st = dp_subscription_ack_batch(sub, batch, err);
 		dp_batch_unref(batch);
-		if (st != DP_OK) {
-			return st;
-		}
 	}
 }
 
@@ -65,17 +82,15 @@ static dp_status list(dp_hub *hub, dp_error **err)
 
 	snprintf(name, sizeof(name), "dead_letters.%ld", (long)getpid());
 	opts.topics = "*.dead";
+	opts.ack_deadline_ns = DP_FOREVER;
+	opts.outstanding_events = UINT32_MAX;
+	opts.outstanding_bytes = UINT64_MAX;
 	st = dp_subscription_open(&sub, hub, name, &opts, err);
 	if (st != DP_OK) {
 		return st;
 	}
 	st = print_all(sub, err);
 	dp_subscription_close(sub);
-	if (st == DP_ETIMEDOUT) {
-		dp_error_free(*err);
-		*err = NULL;
-		st = DP_OK;
-	}
 	if (st == DP_OK) {
 		st = dp_subscription_delete(hub, name, err);
 	}
