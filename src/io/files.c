@@ -68,6 +68,22 @@ dp_status dpi_files_sync_parent(
 	return st == DP_OK ? dpi_files_sync_dir(os, parent, err) : st;
 }
 
+dp_status dpi_files_sync_way(
+	const dpi_os *os, const char *root, const char *path, dp_error **err)
+{
+	char level[DPI_PATH_MAX];
+	dp_status st = dpi_files_path(level, err, "%s", path);
+
+	for (char *p = level + strlen(root); st == DP_OK && *p != '\0'; p++) {
+		if (*p == '/') {
+			*p = '\0';
+			st = dpi_files_sync_dir(os, level, err);
+			*p = '/';
+		}
+	}
+	return st;
+}
+
 /* Makes one directory, or finds it. */
 static dp_status make_level(const dpi_os *os, const char *path, dp_error **err)
 {

@@ -39,6 +39,13 @@ DP_NODISCARD dp_status dpi_files_sync_parent(
 	const dpi_os *os, const char *path, dp_error **err);
 
 /*
+ * The names on the way from the directory root down to path, which begins with
+ * it, become durable: whoever made them may have died before they were.
+ */
+DP_NODISCARD dp_status dpi_files_sync_way(
+	const dpi_os *os, const char *root, const char *path, dp_error **err);
+
+/*
  * Replaces the file at path: afterwards, and after any crash, it is the old one
  * or the new one, whole; on return it is the new one for good. Writes
  * "<path>.tmp" first, so there is one writer for each path, and a left-over is

@@ -232,6 +232,9 @@ static dp_status open_under_lock(
 	}
 	st = find_or_make(claims, opts, err);
 	if (st == DP_OK) {
+		st = dpi_registration_keep(claims->hub, claims->name, err);
+	}
+	if (st == DP_OK) {
 		st = take_seat(claims, err);
 	}
 	end_making(&claims->locks, claims->name);

@@ -149,6 +149,16 @@ static dp_status make(dpi_log_hub *hub, const dpi_partition_name *name,
 	return st;
 }
 
+/* What is to be appended must not go with a name that a dead process made. */
+static dp_status keep_names(
+	const dpi_log_hub *hub, const dpi_partition_name *name, dp_error **err)
+{
+	char path[DPI_LOG_PATH_MAX];
+
+	dpi_log_partition_path(path, hub->directory, name, NULL);
+	return dpi_files_sync_way(hub->os, hub->directory, path, err);
+}
+
 dp_status dpi_partitions_claim(dpi_log_hub *hub, const char *topic,
 	dpi_log_partition **ret, dp_error **err)
 {
@@ -172,6 +182,9 @@ dp_status dpi_partitions_claim(dpi_log_hub *hub, const char *topic,
 		partition = find(hub, topic, i);
 		if (partition == NULL) {
 			st = make(hub, &name, &partition, err);
+		}
+		if (st == DP_OK) {
+			st = keep_names(hub, &name, err);
 		}
 		if (st != DP_OK) {
 			dpi_locks_give(&hub->locks, byte);

@@ -118,6 +118,15 @@ dp_status dpi_registration_write(const dpi_log_hub *hub, const char *name,
 	return dpi_files_write(hub->os, path, file, HEAD + size, err);
 }
 
+dp_status dpi_registration_keep(
+	const dpi_log_hub *hub, const char *name, dp_error **err)
+{
+	char path[DPI_LOG_PATH_MAX];
+
+	sub_path(path, hub->directory, name, "topics");
+	return dpi_files_sync_way(hub->os, hub->directory, path, err);
+}
+
 dp_status dpi_registration_remove(
 	const dpi_log_hub *hub, const char *name, dp_error **err)
 {

@@ -45,6 +45,10 @@ DP_NODISCARD dp_status dpi_registration_write(const dpi_log_hub *hub,
 DP_NODISCARD dp_status dpi_registration_remove(
 	const dpi_log_hub *hub, const char *name, dp_error **err);
 
+/* One that was found becomes durable: who wrote it may have died too soon. */
+DP_NODISCARD dp_status dpi_registration_keep(
+	const dpi_log_hub *hub, const char *name, dp_error **err);
+
 /* Makes the directory of a subscription that is to be. */
 DP_NODISCARD dp_status dpi_registration_prepare(
 	const dpi_log_hub *hub, const char *name, dp_error **err);

@@ -379,6 +379,74 @@ static void a_loss_of_power_while_segments_are_used_again(void **state)
 	}
 }
 
+/* Kills the process; another one goes on, and the power is cut once it is
+ * done: what the first had made and not synced is what the second builds on. */
+static void kill_go_on_and_cut_power(uint64_t seed, long k)
+{
+	struct sim_disk *disk = sim_disk_new(seed);
+	const dpi_os *os = sim_disk_start(disk);
+	struct history h;
+
+	sim_disk_kill_at(os, k);
+	run_history(&h, seed, os);
+	(void)run_process(&h, sim_disk_start(disk), 3);
+	sim_disk_reboot(disk, 0);
+	check_log(&h, sim_disk_start(disk), DP_ACK_DURABLE);
+	sim_disk_free(disk);
+}
+
+static void what_a_killed_process_made_holds_what_the_next_one_writes(
+	void **state)
+{
+	(void)state;
+	for (uint64_t seed = 19; seed <= 21; seed++) {
+		long changes = count_changes(seed);
+
+		for (long k = 0; k <= changes; k++) {
+			kill_go_on_and_cut_power(seed, k);
+		}
+	}
+}
+
+static dp_status open_subscription(const dpi_os *os, const char *topics)
+{
+	dp_subscription_options opts = DP_SUBSCRIPTION_OPTIONS_INIT;
+	dp_subscription *sub = NULL;
+	struct log_rig rig;
+	dp_status st;
+
+	opts.topics = topics;
+	log_rig_init(&rig);
+	st = log_rig_open(&rig, os, DIRECTORY);
+	if (st == DP_OK) {
+		st = dp_subscription_open(&sub, rig.hub, "s", &opts, NULL);
+	}
+	dp_subscription_close(sub);
+	log_rig_close(&rig);
+	return st;
+}
+
+static void a_subscription_stays_whoever_died_while_making_it(void **state)
+{
+	dp_status made = DP_EIO;
+
+	(void)state;
+	for (long k = 0; made != DP_OK; k++) {
+		struct sim_disk *disk = sim_disk_new(22);
+		const dpi_os *os = sim_disk_start(disk);
+
+		sim_disk_kill_at(os, k);
+		made = open_subscription(os, TOPIC);
+		assert_int_equal(
+			open_subscription(sim_disk_start(disk), TOPIC), DP_OK);
+		sim_disk_reboot(disk, 0);
+		assert_int_equal(
+			open_subscription(sim_disk_start(disk), "other"),
+			DP_EEXIST);
+		sim_disk_free(disk);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +455,10 @@ int main(void)
 		cmocka_unit_test(a_killed_process_takes_nothing_written),
 		cmocka_unit_test(what_was_recovered_is_durable),
 		cmocka_unit_test(a_loss_of_power_while_segments_are_used_again),
+		cmocka_unit_test(
+			what_a_killed_process_made_holds_what_the_next_one_writes),
+		cmocka_unit_test(
+			a_subscription_stays_whoever_died_while_making_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
