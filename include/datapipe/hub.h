@@ -119,6 +119,7 @@ typedef struct dp_hub_stats {
  * @param opts     options, or NULL
  * @param err      why, or NULL
  * @errors         DP_EINVAL    the address or an option
+ *                 DP_EABI      opts is not a struct that this build reads
  *                 DP_ECORRUPT  the directory is not a log of ours
  *                 DP_EIO       the file system
  * @owns           the caller, who calls dp_hub_close()
@@ -254,8 +255,9 @@ DP_API DP_NODISCARD dp_status dp_subscription_pull(dp_subscription *sub,
 /**
  * Says that an event is finished: it does not come again.
  *
- * The place moves over the longest run of finished events; it is written
- * within a second, and at close.
+ * The place moves over the longest run of finished events. It is written at
+ * the next ack or pull, but not with each; within a second while a pull waits;
+ * and durably at close.
  *
  * @param sub  subscription
  * @param msg  message that it handed over
@@ -328,9 +330,12 @@ typedef struct dp_subscription_stats {
 	uint64_t acked_events;
 	/** Events handed over and neither acked nor nacked. */
 	uint64_t outstanding_events;
-	/** Events in the topics that are not yet acked. */
+	/**
+	 * Events not yet acked in the partitions that are read here; a guess
+	 * from their size if they are more than some megabytes.
+	 */
 	uint64_t backlog_events;
-	/** Age of the oldest event that is not yet acked; 0 if there is none. */
+	/** Age of the oldest of those, by append time; 0 if there is none. */
 	dp_time_ns system_lag_ns;
 } dp_subscription_stats;
 
