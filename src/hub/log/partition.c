@@ -229,7 +229,7 @@ static bool is_settled(
 		atomic_load(&partition->settled_epoch);
 }
 
-dp_status dpi_log_settle(
+static dp_status settle(
 	dpi_log_hub *hub, dpi_log_partition *partition, dp_error **err)
 {
 	uint64_t byte = dpi_locks_byte(&partition->name);
@@ -253,6 +253,19 @@ dp_status dpi_log_settle(
 		atomic_store(&partition->settled_epoch, found.epoch);
 	}
 	dpi_partitions_give(hub, partition);
+	return st;
+}
+
+/* With the lock of the hub: else a publisher of this hub, which looks for a
+ * partition just now, would take ours on this one for another writer's. */
+dp_status dpi_log_settle(
+	dpi_log_hub *hub, dpi_log_partition *partition, dp_error **err)
+{
+	dp_status st;
+
+	dpi_lock(&hub->lock);
+	st = settle(hub, partition, err);
+	dpi_unlock(&hub->lock);
 	return st;
 }
 
