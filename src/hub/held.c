@@ -183,7 +183,7 @@ static dp_status pull_new(dpi_held *held, const dpi_held_limits *limits,
 	}
 	if ((is_suspect(held) && held->leases.count > 0) ||
 		held->leases.count + max > limits->window) {
-		*ret_blocked = true;
+		*ret_blocked |= held->leases.out > 0;
 		return DP_EAGAIN;
 	}
 	st = held->reader->ops->read(held->reader, held->read_next, max,

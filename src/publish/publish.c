@@ -202,7 +202,8 @@ dp_status dp_publisher_publish(dp_publisher *pub, const dp_event *ev,
 	write_event(pub, &offer, ev->ret_id);
 	if (offer.hurried || offer.first) {
 		dpi_publisher_arm(pub,
-			now(pub) + (offer.first ? pub->opts.linger_ns : 0));
+			dpi_publisher_deadline(
+				pub, offer.first ? pub->opts.linger_ns : 0));
 	}
 	return DP_OK;
 }

@@ -360,6 +360,33 @@ static void a_nacked_event_comes_again_not_before_its_delay(void **state)
 	dp_subscription_close(sub);
 }
 
+/* Who has acked all cannot ack more: the pull waits, and asks for nothing. */
+static void a_delayed_event_that_holds_up_others_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	dp_subscription_options opts = DP_SUBSCRIPTION_OPTIONS_INIT;
+	dp_subscription *sub;
+	dp_batch *batch;
+
+	opts.topics = "t";
+	opts.outstanding_events = 1;
+	sub = subscribe_with(f->hub, "s", opts);
+	append(f->hub, "t", "a", 20);
+	batch = pull(sub, 1);
+	assert_int_equal(dp_subscription_nack(sub, dp_batch_message(batch, 0),
+				 5 * DP_SECOND, NULL),
+		DP_OK);
+	dp_batch_unref(batch);
+	for (size_t i = 1; i < 8; i++) {
+		expect_and_ack(sub, "a", i, 1, 1);
+	}
+	assert_no_more(sub);
+	virtual_clock_advance(&f->clock, 5 * DP_SECOND);
+	expect_and_ack(sub, "a", 0, 1, 2);
+	expect_and_ack(sub, "a", 8, 1, 1);
+	dp_subscription_close(sub);
+}
+
 static void an_event_is_acked_once(void **state)
 {
 	struct fixture *f = *state;
@@ -1159,6 +1186,7 @@ int main(int argc, char **argv)
 		CONTRACT(an_event_comes_again_after_its_deadline),
 		CONTRACT(an_extended_event_is_left_alone_for_longer),
 		CONTRACT(a_nacked_event_comes_again_not_before_its_delay),
+		CONTRACT(a_delayed_event_that_holds_up_others_is_waited_for),
 		CONTRACT(an_event_is_acked_once),
 		CONTRACT(too_many_outstanding_events_are_refused),
 		CONTRACT(too_many_outstanding_bytes_are_refused),

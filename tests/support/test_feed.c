@@ -115,6 +115,18 @@ void test_feed_add(
 	push(f, chunk);
 }
 
+void test_feed_add_places(
+	struct test_feed *f, const dpi_source_place *places, size_t count)
+{
+	dpi_chunk *chunk = calloc(1, sizeof(*chunk));
+	const dp_event ev = DP_EVENT_INIT;
+
+	for (size_t i = 0; i < count; i++) {
+		encode(f, chunk, &ev, places[i], f->added + i);
+	}
+	push(f, chunk);
+}
+
 void test_feed_add_many(struct test_feed *f, const char *prefix, size_t count)
 {
 	dpi_chunk *chunk = calloc(1, sizeof(*chunk));

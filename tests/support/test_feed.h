@@ -36,6 +36,10 @@ void test_feed_fini(struct test_feed *f);
 void test_feed_add(
 	struct test_feed *f, const dp_event *ev, dpi_source_place place);
 
+/* Adds an event for each place, in one chunk. */
+void test_feed_add_places(
+	struct test_feed *f, const dpi_source_place *places, size_t count);
+
 /* Adds count events in one chunk, with payloads prefix0, prefix1, ... */
 void test_feed_add_many(struct test_feed *f, const char *prefix, size_t count);
 

@@ -46,11 +46,11 @@ void dpi_log_committer_arm(
 	dpi_log_committer *committer, dpi_log_writer *w, dp_time_ns at_ns)
 {
 	dpi_lock(&committer->lock);
-	if (w->due == DP_FOREVER) {
-		w->next = committer->writers;
-		committer->writers = w;
-	}
 	if (at_ns < w->due) {
+		if (w->due == DP_FOREVER) {
+			w->next = committer->writers;
+			committer->writers = w;
+		}
 		w->due = at_ns;
 		set_alarm(committer, at_ns);
 	}

@@ -135,8 +135,7 @@ static void sync_later(dpi_log_writer *w)
 	if (!w->tail.is_unsynced) {
 		w->sync_at = 0;
 	} else if (w->sync_at == 0) {
-		w->sync_at =
-			os->monotonic(os->self) + w->hub->opts.sync_interval_ns;
+		w->sync_at = dpi_os_deadline(os, w->hub->opts.sync_interval_ns);
 		dpi_log_committer_arm(w->hub->committer, w, w->sync_at);
 	}
 }
@@ -214,7 +213,8 @@ static void sync_if_due(dpi_log_writer *w)
 	}
 }
 
-bool dpi_log_commit_rounds(dpi_log_writer *w)
+/* False if a round has to be tried again. */
+static bool run_rounds(dpi_log_writer *w)
 {
 	w->next_feed = w->feeds;
 	while (w->count > 0 || w->rest != NULL || w->next_feed != NULL) {
@@ -223,8 +223,19 @@ bool dpi_log_commit_rounds(dpi_log_writer *w)
 			return false;
 		}
 	}
+	return true;
+}
+
+bool dpi_log_commit_rounds(dpi_log_writer *w)
+{
+	bool is_complete = run_rounds(w);
+
+	/* What was written shall not wait for the room that others want. */
 	sync_if_due(w);
 	sync_later(w);
+	if (!is_complete) {
+		return false;
+	}
 	if (dpi_tail_wants_prepare(&w->tail)) {
 		dpi_log_prepare_ask(&w->hub->prepare, &w->tail);
 	}

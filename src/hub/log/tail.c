@@ -212,17 +212,38 @@ static bool is_too_old(const dpi_log_tail *tail)
 	return age > AGE_MAX_MS && tail->index > tail->first;
 }
 
-static dp_status note_place(dpi_log_tail *tail, const uint8_t *record,
-	uint32_t size, dp_error **err)
+/* Makes room for the keys of all records, so that noting them cannot fail: a
+ * place that is noted counts with the next flush, whatever that writes. */
+static dp_status make_room_for_places(dpi_log_tail *tail, const uint8_t *data,
+	size_t size, bool *ret_has_places, dp_error **err)
+{
+	uint32_t record_size;
+
+	*ret_has_places = false;
+	for (size_t n = 0; n < size; n += record_size) {
+		dpi_source_place place;
+
+		record_size = dpi_record_size(data + n);
+		if (!dpi_record_place(&place, data + n, record_size)) {
+			continue;
+		}
+		*ret_has_places = true;
+		place.next = 0;
+		if (dpi_sources_note(&tail->sources, &place) != DP_OK) {
+			return dpi_error_set(
+				err, DP_ENOMEM, "no memory for a source place");
+		}
+	}
+	return DP_OK;
+}
+
+static void note_place(dpi_log_tail *tail, const uint8_t *record, uint32_t size)
 {
 	dpi_source_place place;
 
-	if (dpi_record_place(&place, record, size) &&
-		dpi_sources_note(&tail->sources, &place) != DP_OK) {
-		return dpi_error_set(
-			err, DP_ENOMEM, "no memory for a source place");
+	if (dpi_record_place(&place, record, size)) {
+		(void)!dpi_sources_note(&tail->sources, &place);
 	}
-	return DP_OK;
 }
 
 /* In two rounds, as a record that was sealed cannot be sealed again. */
@@ -231,18 +252,18 @@ static dp_status seal(
 {
 	uint32_t time_ms = time_now(tail);
 	uint32_t record_size;
+	bool has_places;
+	dp_status st;
 
-	for (size_t n = 0; n < size; n += record_size) {
-		dp_status st;
-
-		record_size = dpi_record_size(data + n);
-		st = note_place(tail, data + n, record_size, err);
-		if (st != DP_OK) {
-			return st;
-		}
+	st = make_room_for_places(tail, data, size, &has_places, err);
+	if (st != DP_OK) {
+		return st;
 	}
 	for (size_t n = 0; n < size; n += record_size) {
 		record_size = dpi_record_size(data + n);
+		if (has_places) {
+			note_place(tail, data + n, record_size);
+		}
 		dpi_record_seal(data + n, DPI_RECORD_EVENT,
 			(uint32_t)(tail->index + n), time_ms,
 			tail->segment.salt);

@@ -192,6 +192,106 @@ static void the_oldest_go_when_the_disk_is_full_and_are_counted(void **state)
 	fini(&p);
 }
 
+/* The second event's key finds no memory after the first one's was noted. */
+static void a_place_that_was_not_written_does_not_count(void **state)
+{
+	const dp_event ev = DP_EVENT_INIT;
+	struct test_feed feed;
+	struct place p;
+	uint64_t next;
+
+	(void)state;
+	init(&p, DP_FULL_REJECT);
+	test_feed_init(&feed, DP_ACK_DURABLE);
+	p.writer->ops->attach(p.writer, &feed.feed);
+	/* Eight keys are as many as there is memory for. */
+	for (uint64_t key = 1; key <= 8; key++) {
+		test_feed_add(&feed, &ev, (dpi_source_place){key, 10});
+	}
+	p.writer->ops->commit(p.writer);
+	assert_int_equal(feed.ok, 8);
+
+	test_feed_add(&feed, &ev, (dpi_source_place){1, 20});
+	test_feed_add_places(&feed, (dpi_source_place[]){{2, 20}, {9, 20}}, 2);
+	p.rig.heap.fail_at = p.rig.heap.made;
+	p.rig.heap.for_ever = true;
+	p.writer->ops->commit(p.writer);
+	p.rig.heap.fail_at = -1;
+	assert_int_equal(feed.ok, 9);
+	assert_int_equal(feed.failed, 2);
+	assert_int_equal(feed.worst, DP_ENOMEM);
+	p.writer->ops->detach(p.writer, &feed.feed);
+	test_feed_fini(&feed);
+	for (uint64_t key = 1; key <= 9; key++) {
+		assert_int_equal(p.rig.hub->ops->source_next(
+					 p.rig.hub, TOPIC, key, &next, NULL),
+			DP_OK);
+		assert_int_equal(next, key == 1 ? 20 : key <= 8 ? 10 : 0);
+	}
+	fini(&p);
+}
+
+static void what_was_written_is_synced_though_others_wait_for_room(void **state)
+{
+	struct virtual_clock *clock;
+	struct test_feed feed;
+	struct place p;
+
+	(void)state;
+	init(&p, DP_FULL_BLOCK);
+	log_rig_close(&p.rig);
+	p.rig.opts.segment_bytes = 1u << 20;
+	open_log(&p);
+	clock = sim_disk_clock(p.disk);
+	faulty_os_set_room(&p.faulty, 0);
+	test_feed_init(&feed, DP_ACK_WRITTEN);
+	p.writer->ops->attach(p.writer, &feed.feed);
+	test_feed_add_many(&feed, "goes in", 3);
+	test_feed_add_many(&feed, "more than was made ready", 5000);
+	p.writer->ops->arm(p.writer, 0);
+	virtual_clock_await_sleepers(clock, 1);
+	assert_int_equal(feed.ok, 3);
+	assert_int_equal(log_rig_stats(&p.rig).syncs, 0);
+	virtual_clock_advance(clock, 100 * DP_MILLISECOND);
+	virtual_clock_await_sleepers(clock, 1);
+	assert_int_equal(feed.ok, 3);
+	assert_int_equal(log_rig_stats(&p.rig).syncs, 1);
+	faulty_os_set_room(&p.faulty, -1);
+	virtual_clock_advance(clock, 100 * DP_MILLISECOND);
+	test_feed_wait(&feed);
+	assert_int_equal(feed.ok, 5003);
+	p.writer->ops->detach(p.writer, &feed.feed);
+	test_feed_fini(&feed);
+	fini(&p);
+}
+
+static void times_that_never_come_are_not_waited_for(void **state)
+{
+	struct test_feed feed;
+	struct place p;
+
+	(void)state;
+	init(&p, DP_FULL_REJECT);
+	log_rig_close(&p.rig);
+	p.rig.opts.sync_interval_ns = DP_FOREVER;
+	virtual_clock_advance(sim_disk_clock(p.disk), DP_SECOND);
+	open_log(&p);
+	assert_int_equal(commit_events(&p, DP_ACK_WRITTEN, 1), DP_OK);
+	assert_int_equal(commit_events(&p, DP_ACK_WRITTEN, 1), DP_OK);
+	assert_int_equal(log_rig_stats(&p.rig).syncs, 0);
+	p.writer->ops->arm(p.writer, DP_FOREVER);
+	p.writer->ops->arm(p.writer, DP_FOREVER);
+	test_feed_init(&feed, DP_ACK_DURABLE);
+	p.writer->ops->attach(p.writer, &feed.feed);
+	test_feed_add_text(&feed, "in time");
+	p.writer->ops->arm(p.writer, 0);
+	test_feed_wait(&feed);
+	assert_int_equal(feed.ok, 1);
+	p.writer->ops->detach(p.writer, &feed.feed);
+	test_feed_fini(&feed);
+	fini(&p);
+}
+
 static void *commit_in_thread(void *arg)
 {
 	struct place *p = arg;
@@ -399,6 +499,10 @@ int main(void)
 			what_a_new_owner_did_not_see_is_not_acknowledged),
 		cmocka_unit_test(
 			no_call_that_fails_costs_what_was_acknowledged),
+		cmocka_unit_test(a_place_that_was_not_written_does_not_count),
+		cmocka_unit_test(
+			what_was_written_is_synced_though_others_wait_for_room),
+		cmocka_unit_test(times_that_never_come_are_not_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,6 +173,20 @@ static void test_publisher_arms_once_for_a_linger_period(void **state)
 	dp_publisher_free(pub);
 }
 
+static void test_publisher_arms_for_never_if_it_lingers_for_ever(void **state)
+{
+	struct fixture *f = *state;
+	dp_publisher_options opts = options();
+	dp_publisher *pub;
+
+	opts.linger_ns = DP_FOREVER;
+	pub = new_publisher(f, &opts);
+	assert_int_equal(publish(pub, "1"), DP_OK);
+	assert_true(f->hub.armed_at == DP_FOREVER);
+	manual_hub_commit(&f->hub);
+	dp_publisher_free(pub);
+}
+
 static void test_publisher_commits_a_full_batch_at_once(void **state)
 {
 	struct fixture *f = *state;
@@ -564,6 +578,7 @@ int main(void)
 		TEST(test_publisher_commits_what_it_was_given),
 		TEST(test_publisher_returns_the_id_that_it_was_given),
 		TEST(test_publisher_arms_once_for_a_linger_period),
+		TEST(test_publisher_arms_for_never_if_it_lingers_for_ever),
 		TEST(test_publisher_commits_a_full_batch_at_once),
 		TEST(test_publisher_refuses_events_over_its_limit),
 		TEST(test_publisher_bounds_bytes),
