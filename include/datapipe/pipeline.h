@@ -221,7 +221,12 @@ DP_API DP_NODISCARD dp_status dp_pipeline_get_report(
 	dp_pipeline *pipe, dp_report **ret_report, dp_error **err);
 
 /**
- * Drains with a deadline of 0 if that was not done, and frees everything.
+ * Stops at once what was not drained, and frees everything.
+ *
+ * Waits for calls of sinks that are in progress; a drain before bounds that:
+ * a call that it left behind gets 5 s, and then keeps its thread, its sink and
+ * the job's memory. What such a call uses (runtime, store, registry) has to
+ * stay until the process ends.
  *
  * @param pipe  pipeline, or NULL
  * @thread      owner

@@ -8,7 +8,8 @@
 #include "base/error.h"
 #include "base/thread.h"
 
-#define CHUNK_BYTES ((size_t)256 << 10)
+/* A batch of a hub, at most 1 MiB, and what a hop adds to each record. */
+#define CHUNK_BYTES ((size_t)2 << 20)
 
 typedef struct staged {
 	dpi_chunk chunk; /* first: what the hub sees */

@@ -17,11 +17,11 @@
  * place), so the target itself knows how far a job got, and a job that takes
  * a partition over asks it by dpi_hop_next().
  *
- * A hop stages records in chunks of about 256 KiB and then commits. Of one
- * target, one chunk at a time is on its way: if it fails, none behind it can
- * be in the log, and the place that the target knows is true. Whoever commits
- * for the writer (see hub/hub.h) pulls the chunk; this side waits with a
- * deadline, so that a disk that is stuck cannot hold a job.
+ * A hop stages records in chunks that hold a usual batch, and then commits. Of
+ * one target, one chunk at a time is on its way: if it fails, none behind it
+ * can be in the log, and the place that the target knows is true. Whoever
+ * commits for the writer (see hub/hub.h) pulls the chunk; this side waits with
+ * a deadline, so that a disk that is stuck cannot hold a job.
  *
  * One owner; only the feeds' two functions are called by other threads.
  */

@@ -22,6 +22,8 @@
 #define RETRY_FIRST_DEFAULT (100 * DP_MILLISECOND)
 #define RETRY_MAX_DEFAULT (30 * DP_SECOND)
 #define THREAD_NAME_SIZE 16
+/* For a call that has not returned when its job is freed. */
+#define GRACE (5 * DP_SECOND)
 
 /*
  * After how many hand-overs an event must be the one that ends its processes.
@@ -417,14 +419,43 @@ static bool is_left_behind(dpi_job *job)
 	return is_left;
 }
 
+/* A call that was only slow is waited for. */
+static void await_return(dpi_job *job)
+{
+	dp_time_ns deadline = dpi_later(dpi_job_now(job), GRACE);
+
+	for (;;) {
+		uint32_t seen = __atomic_load_n(&job->word, __ATOMIC_SEQ_CST);
+
+		if (!is_left_behind(job) || dpi_job_now(job) >= deadline) {
+			return;
+		}
+		(void)job->os->wait(job->os->self, &job->word, seen, deadline);
+	}
+}
+
 /*
- * A call that is left behind may still use its sink, its batch and the job's
- * lock, so these stay, for as long as the process does.
+ * A call that is stuck may still use its sink, its batch and the job's lock,
+ * so these stay, for as long as the process does.
  */
+static bool leave_to_call(dpi_job *job)
+{
+	bool is_left;
+
+	dpi_lock(&job->lock);
+	is_left = job->is_abandoned && !job->is_back;
+	job->is_orphaned = is_left;
+	dpi_unlock(&job->lock);
+	if (is_left) {
+		(void)pthread_detach(job->thread);
+	}
+	return is_left;
+}
+
 void dpi_job_free(dpi_job *job)
 {
-	if (is_left_behind(job)) {
-		(void)pthread_detach(job->thread);
+	await_return(job);
+	if (leave_to_call(job)) {
 		return;
 	}
 	join(job);

@@ -132,6 +132,7 @@ struct dpi_job {
 	bool is_calling;   /* inside a call of the sink */
 	bool is_abandoned; /* that call is left behind */
 	bool is_back;      /* and has returned since */
+	bool is_orphaned;  /* and only this job is left to it */
 	bool is_finished;  /* the thread touches nothing any more */
 	dp_job_state state;
 	dpi_tally totals;
@@ -161,7 +162,10 @@ DP_NODISCARD dp_status dpi_job_new(dpi_job **ret_job, dp_runtime *rt,
 	uint32_t *news, const dpi_job_spec *spec, const dp_job_options *opts,
 	dp_error **err);
 
-/* Ends the thread if there is one; leaves all to a call that is left behind. */
+/*
+ * Waits for the thread if there is one, and frees everything. If a call was
+ * left behind and does not return within a few seconds, all stays with it.
+ */
 void dpi_job_free(dpi_job *job);
 
 /* Starts the thread, which opens everything and then waits at the gate. */

@@ -73,13 +73,18 @@ void dpi_job_enter_call(dpi_job *job)
 
 void dpi_job_leave_call(dpi_job *job)
 {
-	bool is_abandoned;
+	bool is_abandoned, is_orphaned;
 
 	dpi_lock(&job->lock);
 	job->is_calling = false;
 	is_abandoned = job->is_abandoned;
+	is_orphaned = job->is_orphaned;
 	job->is_back = is_abandoned;
 	dpi_unlock(&job->lock);
+	if (is_abandoned && !is_orphaned) {
+		__atomic_fetch_add(&job->word, 1, __ATOMIC_SEQ_CST);
+		job->os->wake(job->os->self, &job->word, INT_MAX);
+	}
 	if (is_abandoned) {
 		pthread_exit(NULL);
 	}

@@ -327,6 +327,11 @@ static void stop_jobs(dp_pipeline *pipe, dp_time_ns deadline)
 	for (dpi_job *job = pipe->jobs; job != NULL; job = job->next) {
 		dpi_job_stop(job, deadline);
 	}
+}
+
+static void drain_jobs(dp_pipeline *pipe, dp_time_ns deadline)
+{
+	stop_jobs(pipe, deadline);
 	for (;;) {
 		uint32_t seen = seen_news(pipe);
 
@@ -370,7 +375,7 @@ dp_status dp_pipeline_drain(dp_pipeline *pipe, dp_time_ns timeout_ns,
 		return st;
 	}
 	if (!pipe->is_drained) {
-		stop_jobs(pipe, deadline_after(pipe, timeout_ns));
+		drain_jobs(pipe, deadline_after(pipe, timeout_ns));
 	}
 	if (ret_report != NULL) {
 		st = dpi_report_new(ret_report, dpi_runtime_alloc(pipe->rt),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -140,8 +141,8 @@ static void a_stuck_sink_does_not_hold_the_drain(void **state)
 		assert_int_equal(job.delivered_events, 0);
 		assert_non_null(strstr(f->log, "left behind"));
 
-		/* Once the call has returned, its job is freed as a whole. */
-		release_stuck(f);
+		/* As the call returns in time, its job is freed as a whole. */
+		dp_test_sink_release(f->fx, "lake");
 		pipeline_restart(f);
 		pipeline_add_lake(f, NULL);
 		start(f);
@@ -152,6 +153,32 @@ static void a_stuck_sink_does_not_hold_the_drain(void **state)
 			dp_test_sink_count(f->fx, "lake"), 5 * (i + 1));
 		pipeline_restart(f);
 	}
+}
+
+static void *free_pipeline(void *arg)
+{
+	struct pipeline_fixture *f = arg;
+
+	dp_pipeline_free(f->pipe);
+	f->pipe = NULL;
+	return NULL;
+}
+
+static void freeing_without_a_drain_waits_for_a_slow_call(void **state)
+{
+	struct pipeline_fixture *f = *state;
+	pthread_t thread;
+
+	pipeline_add_lake(f, NULL);
+	pipeline_tell_lake(f, step_of(DP_TEST_BLOCK_WRITE, 1));
+	start(f);
+	pipeline_publish(f, "in", 0, 5);
+	dp_test_sink_await_blocked(f->fx, "lake");
+	assert_int_equal(pthread_create(&thread, NULL, free_pipeline, f), 0);
+	dp_test_sink_release(f->fx, "lake");
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_false(has_thread("dp-lake"));
+	assert_null(strstr(f->log, "left behind"));
 }
 
 /* In a child, since what a stuck call uses is never freed. */
@@ -290,6 +317,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_stuck_sink_does_not_hold_the_drain, pipeline_setup,
 			pipeline_teardown),
+		cmocka_unit_test_setup_teardown(
+			freeing_without_a_drain_waits_for_a_slow_call,
+			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
 			an_endpoint_that_is_down_leaves_events_in_the_hub,
 			pipeline_setup, pipeline_teardown),

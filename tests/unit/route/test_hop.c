@@ -194,7 +194,7 @@ static int teardown(void **state)
 
 static dp_status stage(struct fixture *f, uint64_t next, size_t payload_size)
 {
-	static const char zeros[1 << 20];
+	static const char zeros[3 << 20];
 	dpi_forward forward;
 	dp_event ev = DP_EVENT_INIT;
 
@@ -227,7 +227,7 @@ static void large_events_go_in_chunks_one_after_the_other(void **state)
 	struct fixture *f = *state;
 
 	for (uint64_t i = 1; i <= 20; i++) {
-		assert_int_equal(stage(f, i, i == 7 ? 1 << 20 : 60000), DP_OK);
+		assert_int_equal(stage(f, i, i == 7 ? 3 << 20 : 600000), DP_OK);
 	}
 	assert_int_equal(dpi_hop_commit(&f->hop, &f->deadline, NULL), DP_OK);
 	assert_int_equal(f->hub.records, 20);
@@ -241,7 +241,7 @@ static void after_a_chunk_that_failed_none_behind_it_is_offered(void **state)
 	dp_error *err = NULL;
 
 	for (uint64_t i = 1; i <= 20; i++) {
-		assert_int_equal(stage(f, i, 60000), DP_OK);
+		assert_int_equal(stage(f, i, 600000), DP_OK);
 	}
 	f->hub.answer = DP_ENOSPC;
 	assert_int_equal(
