@@ -36,6 +36,7 @@ int sqlite_rig_setup(void **state)
 	(void)snprintf(rig->path, sizeof(rig->path), "%s/rows.db", rig->dir);
 	(void)snprintf(address, sizeof(address), "file:%s/reg", rig->dir);
 	test_heap_init(&rig->heap);
+	test_heap_init(&rig->own);
 	virtual_clock_init(&rig->clock, dpi_os_real());
 	faulty_os_init(&rig->faulty, &rig->clock.os);
 	opts.allocator = &rig->heap.alloc;
@@ -43,8 +44,8 @@ int sqlite_rig_setup(void **state)
 	rig_ok(rig,
 		dp_registry_open(&rig->reg, rig->rt, address, NULL, &rig->err));
 	dpi_refusals_init(&rig->refusals, &rig->heap.alloc);
-	set_builder_init(&rig->set, &rig->heap.alloc);
-	dpi_buf_init(&rig->payload, &rig->heap.alloc, 1u << 20);
+	set_builder_init(&rig->set, &rig->own.alloc);
+	dpi_buf_init(&rig->payload, &rig->own.alloc, 1u << 20);
 	*state = rig;
 	return 0;
 }
@@ -62,6 +63,7 @@ int sqlite_rig_teardown(void **state)
 	dp_runtime_free(rig->rt);
 	virtual_clock_fini(&rig->clock);
 	assert_int_equal(rig->heap.live_bytes, 0);
+	assert_int_equal(rig->own.live_bytes, 0);
 	assert_int_equal(test_dir_teardown((void **)&rig->dir), 0);
 	free(rig);
 	return 0;

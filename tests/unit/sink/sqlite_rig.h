@@ -17,6 +17,7 @@ struct sqlite_rig {
 	char *dir;
 	char path[512]; /* of the database */
 	struct test_heap heap;
+	struct test_heap own; /* never fails */
 	struct virtual_clock clock;
 	struct faulty_os faulty;
 	dp_runtime *rt;
