@@ -52,8 +52,8 @@ typedef struct sqlite_sink {
 	size_t table_count;
 	size_t last; /* of the event before, if its folder is the same */
 	uint64_t clock;
-	bool has_changed_tables; /* in the batch in hand */
-	bool has_taken;          /* since the last flush */
+	bool has_taken; /* since the last flush */
+	bool is_lost;   /* what was taken: only a reset helps */
 } sqlite_sink;
 
 static void drop_tables(sqlite_sink *sink)
@@ -69,6 +69,7 @@ static void close_database(sqlite_sink *sink)
 	drop_tables(sink);
 	dpi_sqlite_db_close(&sink->db);
 	sink->has_taken = false;
+	sink->is_lost = false;
 }
 
 static dp_status sqlite_open(
@@ -125,7 +126,6 @@ static dp_status add_table(sqlite_sink *sink, const char *folder,
 	cached_table *cached;
 	dp_status st = dpi_sqlite_name_resolve(&sink->db, folder, name, err);
 
-	sink->has_changed_tables = true;
 	if (st == DP_OK) {
 		st = dpi_sqlite_table_init(
 			&table, &sink->db, sink->alloc, name, plan->plan, err);
@@ -204,7 +204,8 @@ static dp_status put_row(sqlite_sink *sink, const dp_message *msg,
 
 /*
  * A statement that was good may fail because somebody dropped or changed the
- * table: then the table is looked at anew, once.
+ * table, or because the batch that made it was undone: then the table is
+ * looked at anew, once.
  */
 static dp_status take(sqlite_sink *sink, const dp_message *msg, dp_error **err)
 {
@@ -278,15 +279,13 @@ static void roll_back(sqlite_sink *sink)
  */
 static void undo(sqlite_sink *sink, dp_status st, dp_refusals *refusals)
 {
-	bool is_lost = dpi_sqlite_db_has_lost(&sink->db) ||
-		dpi_sqlite_db_run(&sink->db, UNDO, NULL) != DP_OK;
+	bool is_undone = !sink->is_lost && !dpi_sqlite_db_has_lost(&sink->db) &&
+		dpi_sqlite_db_run(&sink->db, UNDO, NULL) == DP_OK;
 
-	if (sink->has_changed_tables) {
-		drop_tables(sink);
-	}
 	if (!sink->has_taken) {
 		roll_back(sink);
-	} else if (is_lost) {
+	} else if (!is_undone) {
+		sink->is_lost = true;
 		dp_refusals_add_all(refusals, DP_REFUSAL_AMBIGUOUS, 0);
 		return;
 	}
@@ -295,10 +294,19 @@ static void undo(sqlite_sink *sink, dp_status st, dp_refusals *refusals)
 	}
 }
 
+static dp_status say_lost(const sqlite_sink *sink, dp_error **err)
+{
+	return dpi_error_set(err, DP_EIO, "%s: SQLite gave the transaction up",
+		sink->db.path);
+}
+
 static dp_status begin(sqlite_sink *sink, dp_error **err)
 {
 	dp_status st = DP_OK;
 
+	if (sink->is_lost) {
+		return say_lost(sink, err);
+	}
 	if (!sink->db.is_writing) {
 		st = dpi_sqlite_db_begin(&sink->db, err);
 	}
@@ -314,7 +322,6 @@ static dp_status sqlite_write(void *self, const dp_batch *batch,
 	sqlite_sink *sink = self;
 	dp_status st = begin(sink, err);
 
-	sink->has_changed_tables = false;
 	if (st == DP_OK) {
 		st = take_all(sink, batch, refusals, err);
 	}
@@ -335,9 +342,8 @@ static dp_status sqlite_flush(
 	sqlite_sink *sink = self;
 	dp_status st = DP_OK;
 
-	if (dpi_sqlite_db_has_lost(&sink->db)) {
-		return dpi_error_set(err, DP_EIO,
-			"%s: SQLite gave the transaction up", sink->db.path);
+	if (sink->is_lost) {
+		return say_lost(sink, err);
 	}
 	if (!sink->db.is_writing) {
 		if (dp_positions_count(upto) == 0) {

@@ -17,6 +17,8 @@
 #include "test_batch.h"
 #include "test_dir.h"
 
+#define PAYLOAD_MAX 12100
+
 void rig_ok(struct sqlite_rig *rig, dp_status st)
 {
 	if (st != DP_OK) {
@@ -104,12 +106,16 @@ void rig_open_sink(struct sqlite_rig *rig, const char *template)
 	rig_ok(rig, dpi_sink_open(rig->sink, "job", &rig->err));
 }
 
-static void make_payload(dpi_buf *out, uint64_t offset, int version)
+static void make_payload(struct sqlite_rig *rig, uint64_t offset, int version)
 {
-	char text[32];
+	dpi_buf *out = &rig->payload;
+	char text[PAYLOAD_MAX];
+	int n = snprintf(
+		text, sizeof(text), "w%llu", (unsigned long long)offset);
 
 	dpi_buf_clear(out);
-	(void)snprintf(text, sizeof(text), "w%llu", (unsigned long long)offset);
+	memset(text + n, '-', rig->padding);
+	text[(size_t)n + rig->padding] = '\0';
 	dpi_write_text(out, 1, text);
 	text[0] = 'a';
 	if (version == 3) {
@@ -143,13 +149,13 @@ dp_status rig_offer(
 	struct sqlite_rig *rig, uint64_t first, size_t count, int version)
 {
 	dp_event *events = calloc(count, sizeof(*events));
-	char(*payloads)[64] = calloc(count, sizeof(*payloads));
+	char(*payloads)[PAYLOAD_MAX] = calloc(count, sizeof(*payloads));
 	dp_batch *batch;
 
 	assert_non_null(events);
 	assert_non_null(payloads);
 	for (size_t i = 0; i < count; i++) {
-		make_payload(&rig->payload, first + i, version);
+		make_payload(rig, first + i, version);
 		assert_true(rig->payload.size <= sizeof(payloads[i]));
 		memcpy(payloads[i], rig->payload.data, rig->payload.size);
 		events[i] = (dp_event)DP_EVENT_INIT;

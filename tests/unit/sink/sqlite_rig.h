@@ -27,6 +27,7 @@ struct sqlite_rig {
 	dp_error *err;
 	struct set_builder set;
 	dpi_buf payload;
+	size_t padding; /* bytes more in `who`; at most 12,000 */
 	char answer[4096];
 };
 

@@ -256,6 +256,45 @@ static void no_allocation_of_sqlite_that_fails_doubles_or_leaks(void **state)
 	}
 }
 
+/* SQLite then undoes all since the last flush, not only the batch. */
+static void a_transaction_that_sqlite_gave_up_is_offered_again(void **state)
+{
+	unsigned given_up = 0;
+	bool has_failed = true;
+
+	for (long k = 0; has_failed; k++) {
+		struct sqlite_rig *rig = *state;
+		uint64_t next = 2 * BATCH;
+		dp_status st;
+
+		rig_register(rig, 1);
+		rig->padding = 12000;
+		rig_open_sink(rig, NULL);
+		rig_ok(rig, rig_offer(rig, 0, BATCH, 1));
+		sqlite_faults_fail_memory(k, true);
+		st = rig_offer(rig, BATCH, BATCH, 1);
+		has_failed = sqlite_faults_allocations() > k;
+		heal();
+		if (st != DP_OK && rig->refusals.all == DP_REFUSAL_AMBIGUOUS) {
+			given_up++;
+			assert_int_not_equal(
+				rig_offer(rig, BATCH, BATCH, 1), DP_OK);
+			assert_int_equal(
+				rig->refusals.all, DP_REFUSAL_AMBIGUOUS);
+			assert_int_not_equal(rig_flush_upto(rig, next), DP_OK);
+			rig_ok(rig, reopen(rig, &next));
+			assert_int_equal(next, 0);
+		} else if (st != DP_OK) {
+			next = BATCH;
+		}
+		assert_true(run_job(rig, next));
+		assert_once(rig, EVENTS);
+		assert_int_equal(tear_down(state), 0);
+		assert_int_equal(set_up(state), 0);
+	}
+	assert_true(given_up > 0);
+}
+
 static void a_child_after_fork_touches_no_database(void **state)
 {
 	struct sqlite_rig *rig = *state;
@@ -287,6 +326,7 @@ int main(void)
 		TEST(errors_of_the_disk_have_the_class_that_says_what_to_do),
 		TEST(no_allocation_of_ours_that_fails_doubles_or_leaks),
 		TEST(no_allocation_of_sqlite_that_fails_doubles_or_leaks),
+		TEST(a_transaction_that_sqlite_gave_up_is_offered_again),
 		TEST(a_child_after_fork_touches_no_database),
 	};
 
