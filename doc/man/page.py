@@ -83,7 +83,11 @@ def main():
     said = " ".join(intro.split())
     title = re.split(r"[.:;] ", said)[0].rstrip(".")
     print(f"{escaped(name)} - {escaped(title[0].lower() + title[1:])}\n")
-    print("# SYNOPSIS\n\n```\n#include <datapipe/datapipe.h>\n")
+    folder = pathlib.Path(header).parent
+    include = "datapipe.h"
+    if not (folder / include).exists():
+        include = f"{folder.name}/{pathlib.Path(header).name}"
+    print(f"# SYNOPSIS\n\n```\n#include <datapipe/{include}>\n")
     for _, result, function, arguments in functions:
         result = " ".join(result.replace("DP_NODISCARD", "").split())
         gap = "" if result.endswith("*") else " "
