@@ -158,6 +158,40 @@ static void a_write_that_found_no_room_leaves_nothing_behind(void **state)
 	fini(&p);
 }
 
+static uint64_t source_next(struct place *p, uint64_t key)
+{
+	uint64_t next = 0;
+
+	assert_int_equal(p->rig.hub->ops->source_next(
+				 p->rig.hub, TOPIC, key, &next, NULL),
+		DP_OK);
+	return next;
+}
+
+/* Else a job would go on behind an event that it has not copied. */
+static void a_source_place_that_was_not_written_does_not_count(void **state)
+{
+	dp_event ev = DP_EVENT_INIT;
+	struct test_feed feed;
+	struct place p;
+
+	(void)state;
+	init(&p, DP_FULL_REJECT);
+	ev.type = "test.Event";
+	test_feed_init(&feed, DP_ACK_DURABLE);
+	p.writer->ops->attach(p.writer, &feed.feed);
+	test_feed_add(&feed, &ev, (dpi_source_place){5, 100});
+	faulty_os_fail(&p.faulty, FAULTY_PWRITEV, 0, ENOSPC, false);
+	p.writer->ops->commit(p.writer);
+	assert_int_equal(feed.failed, 1);
+	p.writer->ops->detach(p.writer, &feed.feed);
+	test_feed_fini(&feed);
+	faulty_os_heal(&p.faulty);
+	assert_int_equal(commit(&p, 1), DP_OK);
+	assert_int_equal(source_next(&p, 5), 0);
+	fini(&p);
+}
+
 static void short_writes_are_gone_on_with(void **state)
 {
 	struct place p;
@@ -486,6 +520,8 @@ int main(void)
 		cmocka_unit_test(a_log_on_a_full_disk_opens_when_there_is_room),
 		cmocka_unit_test(
 			a_write_that_found_no_room_leaves_nothing_behind),
+		cmocka_unit_test(
+			a_source_place_that_was_not_written_does_not_count),
 		cmocka_unit_test(short_writes_are_gone_on_with),
 		cmocka_unit_test(
 			the_oldest_go_when_the_disk_is_full_and_are_counted),
