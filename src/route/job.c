@@ -479,6 +479,16 @@ static void fill_live(dpi_job *job, dp_job_report *ret)
 	}
 }
 
+uint64_t dpi_job_in_hand(dpi_job *job)
+{
+	uint64_t in_hand;
+
+	dpi_lock(&job->lock);
+	in_hand = job->in_hand;
+	dpi_unlock(&job->lock);
+	return in_hand;
+}
+
 void dpi_job_report(dpi_job *job, dp_job_report *ret, char message[1024])
 {
 	*ret = (dp_job_report){.struct_size = sizeof(*ret)};
