@@ -172,7 +172,7 @@ static NOINLINE bool put_json(dpi_coder *coder, dpi_writer *writer,
 	return put_text(writer, dpi_bytes(coder->text.data, coder->text.size));
 }
 
-static bool put_value(dpi_coder *coder, dpi_writer *writer,
+static NOINLINE bool put_value(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_field *field, const dpi_slot *slot);
 
 static NOINLINE bool put_wrapper(dpi_coder *coder, dpi_writer *writer,
@@ -204,16 +204,50 @@ static bool put_double(dpi_writer *writer, uint64_t bits)
 	return true;
 }
 
-/* A value without the branch of its union. */
-static bool put_value(dpi_coder *coder, dpi_writer *writer,
+static NOINLINE bool put_shown(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_field *field, const dpi_slot *slot)
 {
-	if (!dpi_writer_need(writer, FIELD_ROOM)) {
-		return false;
+	switch (field->kind) {
+	case DPI_KIND_TIMESTAMP:
+		return put_timestamp(coder, writer, field, slot);
+	case DPI_KIND_DURATION:
+		return put_duration(coder, writer, field, slot);
+	case DPI_KIND_WRAPPER:
+		return put_wrapper(coder, writer, field, slot);
+	default:
+		return put_json(coder, writer, field, slot);
 	}
+}
+
+/* A message that is one value. What that does not show, its parent keeps. */
+static NOINLINE bool put_message(dpi_coder *coder, dpi_writer *writer,
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
+	return put_shown(coder, writer, field, slot) &&
+		(coder->lost == 0 || dpi_keep_whole(coder, field, slot));
+}
+
+/* A value without the branch of its union; there is FIELD_ROOM. */
+static inline bool put_value_here(dpi_coder *coder, dpi_writer *writer,
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
 	switch (field->kind) {
 	case DPI_KIND_BOOL:
 		*writer->p++ = slot->bits != 0;
+		return true;
+	case DPI_KIND_INT32:
+		put_long_unchecked(writer, (int32_t)slot->bits);
+		return true;
+	case DPI_KIND_INT64:
+		put_long_unchecked(writer, (int64_t)slot->bits);
+		return true;
+	case DPI_KIND_UINT32:
+		put_long_unchecked(writer, (uint32_t)slot->bits);
+		return true;
+	case DPI_KIND_SINT32:
+	case DPI_KIND_SINT64:
+		put_long_unchecked(
+			writer, dpi_value_int(field->kind, slot->bits));
 		return true;
 	case DPI_KIND_UINT64:
 		return put_decimal(writer, slot->bits);
@@ -231,27 +265,16 @@ static bool put_value(dpi_coder *coder, dpi_writer *writer,
 	case DPI_KIND_RECORD:
 		return put_record(coder, writer, field->child,
 			dpi_slot_pieces(coder, slot));
-	case DPI_KIND_TIMESTAMP:
-		return put_timestamp(coder, writer, field, slot);
-	case DPI_KIND_DURATION:
-		return put_duration(coder, writer, field, slot);
-	case DPI_KIND_WRAPPER:
-		return put_wrapper(coder, writer, field, slot);
-	case DPI_KIND_JSON:
-		return put_json(coder, writer, field, slot);
 	default:
-		put_long_unchecked(
-			writer, dpi_value_int(field->kind, slot->bits));
-		return true;
+		return put_message(coder, writer, field, slot);
 	}
 }
 
-/* What a value could not hold goes to the record around it. */
-static NOINLINE bool put_and_keep(dpi_coder *coder, dpi_writer *writer,
+static NOINLINE bool put_value(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_field *field, const dpi_slot *slot)
 {
-	return put_value(coder, writer, field, slot) &&
-		(coder->lost == 0 || dpi_keep_whole(coder, field, slot));
+	return dpi_writer_need(writer, FIELD_ROOM) &&
+		put_value_here(coder, writer, field, slot);
 }
 
 static NOINLINE bool put_array(dpi_coder *coder, dpi_writer *writer,
@@ -265,7 +288,7 @@ static NOINLINE bool put_array(dpi_coder *coder, dpi_writer *writer,
 	}
 	for (uint32_t i = 0; dpi_elements_next(&elements, &element); i++) {
 		frame->element = i;
-		if (!put_and_keep(coder, writer, frame->field, &element)) {
+		if (!put_value(coder, writer, frame->field, &element)) {
 			return false;
 		}
 	}
@@ -330,7 +353,6 @@ static NOINLINE bool put_repeated(dpi_coder *coder, dpi_writer *writer,
 				    : put_array(coder, writer, frame, slot);
 }
 
-/* The kinds that most columns have need no call. */
 static inline bool put_column(
 	dpi_coder *coder, dpi_writer *writer, dpi_frame *frame, size_t i)
 {
@@ -350,21 +372,7 @@ static inline bool put_column(
 		return true;
 	}
 	*writer->p++ = 2;
-	switch (field->kind) {
-	case DPI_KIND_STRING:
-		return put_string(coder, writer, slot);
-	case DPI_KIND_INT32:
-		put_long_unchecked(writer, (int32_t)slot->bits);
-		return true;
-	case DPI_KIND_INT64:
-		put_long_unchecked(writer, (int64_t)slot->bits);
-		return true;
-	case DPI_KIND_UINT32:
-		put_long_unchecked(writer, (uint32_t)slot->bits);
-		return true;
-	default:
-		return put_and_keep(coder, writer, field, slot);
-	}
+	return put_value_here(coder, writer, field, slot);
 }
 
 /* The columns that are not fields. */

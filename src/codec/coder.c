@@ -175,34 +175,6 @@ dp_status dpi_coder_report(
 		path[0] != '\0' ? ": " : "", coder->fault);
 }
 
-dpi_frame *dpi_coder_enter(dpi_coder *coder, const dpi_plan_node *node)
-{
-	dpi_frame *frame;
-
-	if (coder->depth == DPI_DEPTH_MAX) {
-		(void)dpi_coder_fail(coder, DP_ETOOBIG,
-			"messages are nested deeper than 64");
-		return NULL;
-	}
-	frame = &coder->frames[coder->depth++];
-	frame->node = node;
-	frame->field = NULL;
-	frame->runs_mark = coder->runs.size;
-	frame->unknown_mark = coder->unknown.size;
-	for (size_t i = 0; i < node->slot_count; i += 64) {
-		frame->has[i / 64] = 0;
-	}
-	return frame;
-}
-
-void dpi_coder_leave(dpi_coder *coder)
-{
-	const dpi_frame *frame = &coder->frames[--coder->depth];
-
-	coder->runs.size = frame->runs_mark;
-	coder->unknown.size = frame->unknown_mark;
-}
-
 void dpi_coder_leave_text(dpi_coder *coder)
 {
 	const dpi_frame *frame = &coder->frames[coder->depth - 1];

@@ -91,10 +91,35 @@ dp_status dpi_coder_report(
 	const dpi_coder *coder, const dpi_plan *plan, dp_error **err);
 
 /* Opens a frame with all its slots empty; NULL if that is too deep. */
-dpi_frame *dpi_coder_enter(dpi_coder *coder, const dpi_plan_node *node);
+static inline dpi_frame *dpi_coder_enter(
+	dpi_coder *coder, const dpi_plan_node *node)
+{
+	dpi_frame *frame;
+
+	if (coder->depth == DPI_DEPTH_MAX) {
+		(void)dpi_coder_fail(coder, DP_ETOOBIG,
+			"messages are nested deeper than 64");
+		return NULL;
+	}
+	frame = &coder->frames[coder->depth++];
+	frame->node = node;
+	frame->field = NULL;
+	frame->runs_mark = coder->runs.size;
+	frame->unknown_mark = coder->unknown.size;
+	for (size_t i = 0; i < node->slot_count; i += 64) {
+		frame->has[i / 64] = 0;
+	}
+	return frame;
+}
 
 /* Closes the last one, and forgets its runs and unknown fields. */
-void dpi_coder_leave(dpi_coder *coder);
+static inline void dpi_coder_leave(dpi_coder *coder)
+{
+	const dpi_frame *frame = &coder->frames[--coder->depth];
+
+	coder->runs.size = frame->runs_mark;
+	coder->unknown.size = frame->unknown_mark;
+}
 
 /* The same; whether it had unknown fields, is counted in `lost`. */
 void dpi_coder_leave_text(dpi_coder *coder);

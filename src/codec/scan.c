@@ -341,6 +341,14 @@ static inline const uint8_t *take_scalar(const dpi_coder *coder, dpi_slot *slot,
 	}
 }
 
+static inline const uint8_t *skip_bytes(const uint8_t *p, const uint8_t *end)
+{
+	uint64_t size;
+
+	p = dpi_wire_varint(p, end, &size);
+	return p != NULL && size <= (uint64_t)(end - p) ? p + size : NULL;
+}
+
 /* The tag, which is that of f, was at field. */
 static inline const uint8_t *take(dpi_coder *coder, dpi_frame *frame,
 	const dpi_plan_field *f, const uint8_t *field, const uint8_t *p,
@@ -350,6 +358,13 @@ static inline const uint8_t *take(dpi_coder *coder, dpi_frame *frame,
 
 	switch (f->read) {
 	case DPI_READ_REPEATED:
+		if (dpi_wire_type_of(f->tag) == DPI_WIRE_BYTES) {
+			p = skip_bytes(p, end);
+			return p != NULL && add_value(coder, frame, i, field, p)
+				? p
+				: NULL;
+		}
+		return take_repeated(coder, frame, f, field, p, end);
 	case DPI_READ_REPEATED_ENUM:
 	case DPI_READ_MAP:
 		return take_repeated(coder, frame, f, field, p, end);
