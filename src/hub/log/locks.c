@@ -126,3 +126,8 @@ uint64_t dpi_locks_byte(const dpi_partition_name *name)
 	hash = dpi_hash64(0, name->topic, strlen(name->topic));
 	return dpi_hash64(hash, number, sizeof(number)) & BYTE_MASK;
 }
+
+uint64_t dpi_locks_settling_byte(const dpi_partition_name *name)
+{
+	return dpi_locks_byte(name) ^ 1;
+}

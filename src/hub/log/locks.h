@@ -56,5 +56,7 @@ void dpi_locks_give(dpi_locks *locks, uint64_t byte);
 
 /* The byte of a partition: the same in each process, for ever. */
 uint64_t dpi_locks_byte(const dpi_partition_name *name);
+/* Held by who finds out how far the partition is: taken before the other. */
+uint64_t dpi_locks_settling_byte(const dpi_partition_name *name);
 
 #endif /* DPI_HUB_LOG_LOCKS_H */

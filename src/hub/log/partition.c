@@ -14,6 +14,10 @@
 /* Names of topics and partitions, while they are listed. */
 #define NAMES_MAX_BYTES (64u << 20)
 
+/* How long another process may take to find out how far a partition is. */
+#define SETTLING_WAIT (10 * DP_SECOND)
+#define SETTLING_LOOK DP_MILLISECOND
+
 static dpi_log_partition *find(
 	const dpi_log_hub *hub, const char *topic, uint32_t number)
 {
@@ -159,6 +163,51 @@ static dp_status keep_names(
 	return dpi_files_sync_way(hub->os, hub->directory, path, err);
 }
 
+/* Waits until nobody is finding out how far the partition is: until then its
+ * page may be one of before a loss of power. */
+static dp_status begin_settling(
+	dpi_log_hub *hub, const dpi_partition_name *name, dp_error **err)
+{
+	const dpi_os *os = hub->os;
+	dp_time_ns give_up = dpi_os_deadline(os, SETTLING_WAIT);
+	uint64_t byte = dpi_locks_settling_byte(name);
+	uint32_t word = 0;
+	dp_status st;
+
+	while ((st = dpi_locks_take(&hub->locks, byte, err)) == DP_ELOCKED) {
+		if (os->monotonic(os->self) >= give_up) {
+			return dpi_error_set(err, DP_EIO,
+				"topic %s, partition %u: another process is "
+				"recovering it",
+				name->topic, name->partition);
+		}
+		(void)os->wait(
+			os->self, &word, 0, dpi_os_deadline(os, SETTLING_LOOK));
+	}
+	return st;
+}
+
+void dpi_partitions_settled(dpi_log_hub *hub, const dpi_partition_name *name)
+{
+	dpi_locks_give(&hub->locks, dpi_locks_settling_byte(name));
+}
+
+/* Both locks of one partition. DP_ELOCKED, without an error: it is another's. */
+static dp_status take(
+	dpi_log_hub *hub, const dpi_partition_name *name, dp_error **err)
+{
+	dp_status st = begin_settling(hub, name, err);
+
+	if (st != DP_OK) {
+		return st;
+	}
+	st = dpi_locks_take(&hub->locks, dpi_locks_byte(name), err);
+	if (st != DP_OK) {
+		dpi_partitions_settled(hub, name);
+	}
+	return st;
+}
+
 dp_status dpi_partitions_claim(dpi_log_hub *hub, const char *topic,
 	dpi_log_partition **ret, dp_error **err)
 {
@@ -169,10 +218,9 @@ dp_status dpi_partitions_claim(dpi_log_hub *hub, const char *topic,
 	}
 	for (uint32_t i = 0; i < hub->opts.partitions_max; i++) {
 		dpi_partition_name name = {topic, i};
-		uint64_t byte = dpi_locks_byte(&name);
 		dpi_log_partition *partition;
 
-		st = dpi_locks_take(&hub->locks, byte, err);
+		st = take(hub, &name, err);
 		if (st == DP_ELOCKED) {
 			continue;
 		}
@@ -187,7 +235,8 @@ dp_status dpi_partitions_claim(dpi_log_hub *hub, const char *topic,
 			st = keep_names(hub, &name, err);
 		}
 		if (st != DP_OK) {
-			dpi_locks_give(&hub->locks, byte);
+			dpi_locks_give(&hub->locks, dpi_locks_byte(&name));
+			dpi_partitions_settled(hub, &name);
 			return st;
 		}
 		*ret = partition;
@@ -232,12 +281,11 @@ static bool is_settled(
 static dp_status settle(
 	dpi_log_hub *hub, dpi_log_partition *partition, dp_error **err)
 {
-	uint64_t byte = dpi_locks_byte(&partition->name);
 	dpi_log_found found;
 	dp_status st;
 
 	/* The owner may be this hub: the lock is refused to itself, too. */
-	st = dpi_locks_take(&hub->locks, byte, err);
+	st = take(hub, &partition->name, err);
 	if (st == DP_ELOCKED) {
 		return DP_OK;
 	}
@@ -245,14 +293,16 @@ static dp_status settle(
 		return st;
 	}
 	if (is_settled(hub, partition)) {
-		dpi_locks_give(&hub->locks, byte);
-		return DP_OK;
+		dpi_locks_give(&hub->locks, dpi_locks_byte(&partition->name));
+		goto out;
 	}
 	st = dpi_log_recover(hub, partition, NULL, &found, err);
 	if (st == DP_OK) {
 		atomic_store(&partition->settled_epoch, found.epoch);
 	}
 	dpi_partitions_give(hub, partition);
+out:
+	dpi_partitions_settled(hub, &partition->name);
 	return st;
 }
 

@@ -14,14 +14,16 @@ DP_NODISCARD dp_status dpi_partitions_refresh(dpi_log_hub *hub, dp_error **err);
 
 /*
  * Takes a partition of topic that no process writes, the lowest, and makes one
- * if there is none. Its lock is held until dpi_partitions_give(). The caller
- * holds hub->lock.
+ * if there is none. Its lock is held until dpi_partitions_give(), and others
+ * wait to look at it until dpi_partitions_settled(). The caller holds hub->lock.
  *
  * Errors: DP_ELOCKED  all that the hub allows have a writer
  *         DP_EIO, DP_ENOSPC, DP_ENOMEM
  */
 DP_NODISCARD dp_status dpi_partitions_claim(dpi_log_hub *hub, const char *topic,
 	dpi_log_partition **ret, dp_error **err);
+/* The page of a claimed partition tells the truth now, or it is given back. */
+void dpi_partitions_settled(dpi_log_hub *hub, const dpi_partition_name *name);
 void dpi_partitions_give(dpi_log_hub *hub, dpi_log_partition *partition);
 
 /* Unmaps and frees all. */

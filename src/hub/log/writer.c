@@ -231,6 +231,7 @@ dp_status dpi_log_writer_new(dpi_log_writer **ret, dpi_log_hub *hub,
 	if (st != DP_OK) {
 		goto err_after_claim;
 	}
+	dpi_partitions_settled(hub, &w->partition->name);
 	(void)pthread_mutex_init(&w->lock, NULL);
 	w->writer = (dpi_writer){&OPS, &hub->hub, w->partition->name};
 	w->partition->writer = w;
@@ -239,6 +240,7 @@ dp_status dpi_log_writer_new(dpi_log_writer **ret, dpi_log_hub *hub,
 
 err_after_claim:
 	dpi_partitions_give(hub, w->partition);
+	dpi_partitions_settled(hub, &w->partition->name);
 err_after_alloc:
 	dpi_free(hub->alloc, w, 1, sizeof(*w));
 	return st;

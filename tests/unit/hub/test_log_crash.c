@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "faulty_os.h"
 #include "hub/log/log_hub.h"
 #include "log_contents.h"
 #include "log_rig.h"
@@ -408,6 +410,90 @@ static void what_a_killed_process_made_holds_what_the_next_one_writes(
 	}
 }
 
+/* A reader that comes while the next owner recovers, after a loss of power. */
+struct early_reader {
+	struct sim_disk *disk;
+	struct log_rig rig;
+	pthread_t thread;
+	bool has_begun;
+	size_t count;
+};
+
+static void *read_early(void *arg)
+{
+	struct early_reader *r = arg;
+	dp_subscription_options opts = DP_SUBSCRIPTION_OPTIONS_INIT;
+	dp_subscription *sub = NULL;
+	dp_batch *batch = NULL;
+
+	opts.topics = TOPIC;
+	if (dp_subscription_open(&sub, r->rig.hub, "s", &opts, NULL) == DP_OK &&
+		dp_subscription_pull(sub, &batch, 1000, 10 * DP_SECOND, NULL) ==
+			DP_OK) {
+		r->count = dp_batch_count(batch);
+		(void)dp_subscription_ack_batch(sub, batch, NULL);
+	}
+	dp_batch_unref(batch);
+	dp_subscription_close(sub);
+	return NULL;
+}
+
+/* In the middle of the recovery: it goes on once the reader waits. */
+static void begin_to_read(void *user, faulty_call call, long number)
+{
+	struct early_reader *r = user;
+
+	(void)number;
+	if (call == FAULTY_TRUNCATE && !r->has_begun) {
+		r->has_begun = true;
+		assert_int_equal(
+			pthread_create(&r->thread, NULL, read_early, r), 0);
+		virtual_clock_await_sleepers(sim_disk_clock(r->disk), 2);
+	}
+}
+
+static void read_all(const dpi_os *os)
+{
+	struct early_reader r = {.count = 0};
+
+	log_rig_init(&r.rig);
+	assert_int_equal(log_rig_open(&r.rig, os, DIRECTORY), DP_OK);
+	test_feed_append(log_rig_writer(&r.rig, TOPIC), "old", 100);
+	(void)read_early(&r);
+	assert_int_equal(r.count, 100);
+	log_rig_close(&r.rig);
+}
+
+static void a_reader_waits_for_who_recovers(void **state)
+{
+	struct early_reader r = {.disk = sim_disk_new(23)};
+	struct faulty_os faulty;
+	struct log_rig rig;
+	dpi_writer *writer;
+
+	(void)state;
+	read_all(sim_disk_start(r.disk));
+	sim_disk_reboot(r.disk, 0);
+	log_rig_init(&r.rig);
+	assert_int_equal(
+		log_rig_open(&r.rig, sim_disk_start(r.disk), DIRECTORY), DP_OK);
+	faulty_os_init(&faulty, sim_disk_start(r.disk));
+	log_rig_init(&rig);
+	assert_int_equal(log_rig_open(&rig, &faulty.os, DIRECTORY), DP_OK);
+	faulty.hook = begin_to_read;
+	faulty.hook_user = &r;
+	writer = log_rig_writer(&rig, TOPIC);
+	assert_non_null(writer);
+	test_feed_append(writer, "new", 1);
+	virtual_clock_advance(sim_disk_clock(r.disk), DP_SECOND);
+	pthread_join(r.thread, NULL);
+	assert_int_equal(r.count, 1);
+	assert_int_equal(log_rig_stats(&r.rig).cursor_rewinds, 0);
+	log_rig_close(&rig);
+	log_rig_close(&r.rig);
+	sim_disk_free(r.disk);
+}
+
 static dp_status open_subscription(const dpi_os *os, const char *topics)
 {
 	dp_subscription_options opts = DP_SUBSCRIPTION_OPTIONS_INIT;
@@ -459,6 +545,7 @@ int main(void)
 			what_a_killed_process_made_holds_what_the_next_one_writes),
 		cmocka_unit_test(
 			a_subscription_stays_whoever_died_while_making_it),
+		cmocka_unit_test(a_reader_waits_for_who_recovers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
