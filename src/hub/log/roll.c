@@ -364,17 +364,20 @@ static bool grow_ahead(dpi_log_tail *tail)
 	const dpi_os *os = tail->hub->os;
 	uint64_t zeroed = atomic_load(&tail->zeroed);
 	uint64_t goal = atomic_load(&tail->zeroed_goal);
+	int rc;
 
 	if (zeroed >= goal ||
 		grow(tail, smaller(goal, zeroed + STEP_BYTES)) != 0) {
 		return false;
 	}
-	if (os->fdatasync(os->self, tail->segment.fd) != 0) {
+	atomic_store(&tail->is_syncing_ahead, true);
+	rc = os->fdatasync(os->self, tail->segment.fd);
+	if (rc != 0) {
 		/* It may have been about records; nobody is told twice. */
 		dpi_tail_fail(tail);
-		return false;
 	}
-	return true;
+	atomic_store(&tail->is_syncing_ahead, false);
+	return rc == 0;
 }
 
 static bool grow_spare_ahead(dpi_log_tail *tail)

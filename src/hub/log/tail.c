@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/thread.h"
 #include "hub/log/recovery.h"
 #include "hub/log/roll.h"
 
@@ -406,6 +407,16 @@ void dpi_tail_give_up(dpi_log_tail *tail)
 	dpi_sources_forget(&tail->sources);
 }
 
+/* Two syncs of one file at a time, and one of them is told of an error: until
+ * the other one has ended, nobody knows whether it was that. */
+static void await_sync_ahead(dpi_log_tail *tail)
+{
+	if (atomic_load(&tail->is_syncing_ahead)) {
+		dpi_lock(&tail->prepare_lock);
+		dpi_unlock(&tail->prepare_lock);
+	}
+}
+
 dp_status dpi_tail_sync(dpi_log_tail *tail, dp_error **err)
 {
 	const dpi_os *os = tail->hub->os;
@@ -426,6 +437,7 @@ dp_status dpi_tail_sync(dpi_log_tail *tail, dp_error **err)
 	 * Whoever had zeros written meanwhile may have taken the error; and
 	 * what a new owner did not see must not be acknowledged.
 	 */
+	await_sync_ahead(tail);
 	st = check_right(tail, err);
 	if (st != DP_OK) {
 		return st;

@@ -59,6 +59,7 @@ typedef struct dpi_log_tail {
 
 	uint64_t begun_base; /* of the segment that prepare was asked for */
 	_Atomic bool has_failed;
+	_Atomic bool is_syncing_ahead; /* with prepare_lock */
 	_Atomic uint64_t zeroed; /* index up to which the file is written */
 	_Atomic uint64_t zeroed_goal; /* what dpi_tail_prepare() brings it to */
 	_Atomic uint64_t spare_goal;  /* the same for the spare; 0: no spare */

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "faulty_os.h"
 #include "hub/log/log_hub.h"
+#include "hub/log/roll.h"
+#include "hub/log/writer.h"
 #include "log_contents.h"
 #include "log_rig.h"
 #include "sim_os.h"
@@ -326,6 +330,107 @@ static void times_that_never_come_are_not_waited_for(void **state)
 	fini(&p);
 }
 
+/*
+ * Two threads sync one file, and the system tells the error to the one that
+ * writes zeros ahead; it is slow to say so.
+ */
+static struct meeting {
+	dpi_os os;
+	struct place place;
+	pthread_t preparing;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	int phase; /* 1: one syncs ahead; 2: so does the other; 3: answered */
+} meeting;
+
+static void reach(struct meeting *m, int phase)
+{
+	pthread_mutex_lock(&m->lock);
+	m->phase = phase;
+	pthread_cond_broadcast(&m->changed);
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void await_phase(struct meeting *m, int phase, long ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += ms * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&m->lock);
+	while (m->phase < phase &&
+		pthread_cond_timedwait(&m->changed, &m->lock, &until) == 0) {
+	}
+	pthread_mutex_unlock(&m->lock);
+}
+
+static int sync_with_another(void *self, int fd)
+{
+	struct meeting *m = &meeting;
+
+	(void)self;
+	(void)fd;
+	if (!pthread_equal(pthread_self(), m->preparing)) {
+		reach(m, 2);
+		return 0;
+	}
+	reach(m, 1);
+	await_phase(m, 2, 10000);
+	await_phase(m, 3, 200);
+	return -EIO;
+}
+
+static void *prepare_in_thread(void *arg)
+{
+	meeting.preparing = pthread_self();
+	dpi_tail_prepare(arg);
+	return NULL;
+}
+
+static void an_error_that_another_sync_was_told_of_acknowledges_nothing(
+	void **state)
+{
+	struct meeting *m = &meeting;
+	struct place *p = &m->place;
+	dpi_log_tail *tail;
+	struct test_feed feed;
+	pthread_t thread;
+
+	(void)state;
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_cond_init(&m->changed, NULL);
+	init(p, DP_FULL_REJECT);
+	log_rig_close(&p->rig);
+	p->rig.opts.segment_bytes = 1u << 20;
+	m->os = p->faulty.os;
+	assert_int_equal(log_rig_open(&p->rig, &m->os, DIRECTORY), DP_OK);
+	p->writer = log_rig_writer(&p->rig, TOPIC);
+	assert_non_null(p->writer);
+	tail = dpi_log_writer_tail((dpi_log_writer *)p->writer);
+	atomic_store(&tail->zeroed_goal, tail->limit);
+	test_feed_init(&feed, DP_ACK_DURABLE);
+	p->writer->ops->attach(p->writer, &feed.feed);
+	test_feed_add_text(&feed, "on a bad disk");
+
+	m->os.fdatasync = sync_with_another;
+	assert_int_equal(
+		pthread_create(&thread, NULL, prepare_in_thread, tail), 0);
+	await_phase(m, 1, 10000);
+	p->writer->ops->commit(p->writer);
+	reach(m, 3);
+	pthread_join(thread, NULL);
+	assert_int_equal(feed.ok, 0);
+	assert_int_equal(feed.failed, 1);
+	assert_int_equal(feed.worst, DP_EIO);
+	p->writer->ops->detach(p->writer, &feed.feed);
+	test_feed_fini(&feed);
+	fini(p);
+	pthread_cond_destroy(&m->changed);
+	pthread_mutex_destroy(&m->lock);
+}
+
 static void *commit_in_thread(void *arg)
 {
 	struct place *p = arg;
@@ -539,6 +644,8 @@ int main(void)
 		cmocka_unit_test(
 			what_was_written_is_synced_though_others_wait_for_room),
 		cmocka_unit_test(times_that_never_come_are_not_waited_for),
+		cmocka_unit_test(
+			an_error_that_another_sync_was_told_of_acknowledges_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
