@@ -47,17 +47,6 @@ static bool is_final(dp_status status)
 		status != DP_ETIMEDOUT;
 }
 
-static void note_failure(
-	dp_publisher *pub, dp_status status, const dp_error *cause)
-{
-	if (pub->failure == NULL) {
-		pub->failure = dpi_error_dup(cause);
-	}
-	if (pub->fatal == NULL && is_final(status)) {
-		pub->fatal = dpi_error_dup(cause);
-	}
-}
-
 /* Moves a word that threads may sleep on; returns whether any does. */
 static bool move(uint32_t *word, uint32_t *waits)
 {
@@ -68,15 +57,33 @@ static bool move(uint32_t *word, uint32_t *waits)
 	return anybody;
 }
 
+static void tell_of_room(dp_publisher *pub)
+{
+	if (move(&pub->room, &pub->room_waits)) {
+		pub->os->wake(pub->os->self, &pub->room, INT_MAX);
+	}
+}
+
+/* Who waits for room after a final failure would wait for nothing. */
+static void note_failure(
+	dp_publisher *pub, dp_status status, const dp_error *cause)
+{
+	if (pub->failure == NULL) {
+		pub->failure = dpi_error_dup(cause);
+	}
+	if (pub->fatal == NULL && is_final(status)) {
+		pub->fatal = dpi_error_dup(cause);
+		tell_of_room(pub);
+	}
+}
+
 void dpi_publisher_make_room(dp_publisher *pub, dpi_pub_chunk *chunk,
 	uint64_t events, uint64_t bytes)
 {
 	pub->held_events -= events;
 	pub->held_bytes -= bytes;
 	dpi_chunks_give(&pub->chunks, chunk);
-	if (move(&pub->room, &pub->room_waits)) {
-		pub->os->wake(pub->os->self, &pub->room, INT_MAX);
-	}
+	tell_of_room(pub);
 }
 
 static void set_statuses(dpi_pub_chunk *chunk, dp_status status)

@@ -215,6 +215,47 @@ static void test_publisher_threads_hear_of_each_event_once(void **state)
 	end_story(&s);
 }
 
+static void *publish_one_more(void *arg)
+{
+	struct story *s = arg;
+	dp_event ev = DP_EVENT_INIT;
+
+	ev.type = "t";
+	s->flush_status[0] =
+		dp_publisher_publish(s->pub, &ev, DP_FOREVER, NULL);
+	return NULL;
+}
+
+/* Its completion holds the room, and nobody polls. */
+static void test_publisher_threads_without_room_hear_of_the_end(void **state)
+{
+	static struct story s;
+	dp_publisher_options opts = DP_PUBLISHER_OPTIONS_INIT;
+	dp_publisher_stats stats = {.struct_size = sizeof(stats)};
+	dp_event ev = DP_EVENT_INIT;
+	pthread_t waiter;
+
+	(void)state;
+	opts.flags = DP_PUBLISHER_POLL;
+	opts.limit_events = 1;
+	start_story(&s, &opts, DP_ACK_DURABLE);
+	ev.type = "t";
+	assert_int_equal(dp_publisher_publish(s.pub, &ev, 0, NULL), DP_OK);
+	assert_int_equal(
+		pthread_create(&waiter, NULL, publish_one_more, &s), 0);
+	/* It asks for a commit before it sleeps. */
+	while (stats.wakeups < 2) {
+		assert_int_equal(
+			dp_publisher_get_stats(s.pub, &stats, NULL), DP_OK);
+	}
+	s.hub.answer = DP_EIO;
+	manual_hub_commit(&s.hub);
+	assert_int_equal(pthread_join(waiter, NULL), 0);
+	assert_int_equal(s.flush_status[0], DP_ECLOSED);
+	dp_publisher_free(s.pub);
+	end_story(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +265,8 @@ int main(void)
 			test_publisher_threads_that_flush_follow_one_leader),
 		cmocka_unit_test(
 			test_publisher_threads_hear_of_each_event_once),
+		cmocka_unit_test(
+			test_publisher_threads_without_room_hear_of_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
