@@ -115,7 +115,7 @@ dp_status dpi_cursor_save(dpi_cursor_file *file, const dpi_cursor *cursor,
 }
 
 dp_status dpi_cursor_peek(const dpi_os *os, const char *path, uint64_t key,
-	dpi_cursor *ret, dp_error **err)
+	dpi_cursor *ret, uint64_t *ret_epoch, dp_error **err)
 {
 	dpi_cursor_file file = {.os = os, .key = key};
 	dp_status st;
@@ -139,5 +139,6 @@ dp_status dpi_cursor_peek(const dpi_os *os, const char *path, uint64_t key,
 		return DP_ENOTFOUND;
 	}
 	*ret = file.cursor;
+	*ret_epoch = file.epoch;
 	return st;
 }

@@ -61,6 +61,6 @@ DP_NODISCARD dp_status dpi_cursor_save(dpi_cursor_file *file,
  *         DP_EIO, DP_EDENIED
  */
 DP_NODISCARD dp_status dpi_cursor_peek(const dpi_os *os, const char *path,
-	uint64_t key, dpi_cursor *ret, dp_error **err);
+	uint64_t key, dpi_cursor *ret, uint64_t *ret_epoch, dp_error **err);
 
 #endif /* DPI_HUB_LOG_CURSOR_H */

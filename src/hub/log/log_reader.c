@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "hub/log/epoch.h"
 #include "hub/log/log_backend.h"
 #include "hub/log/registration.h"
 #include "hub/log/retention.h"
@@ -200,36 +201,6 @@ static const dpi_reader_ops reader_ops = {
 	.release = log_release,
 };
 
-/* Where the first epoch after this one begins, or UINT64_MAX. */
-static dp_status later_epoch(dpi_log_hub *hub,
-	const dpi_log_partition *partition, uint64_t epoch, uint64_t *ret_base,
-	dp_error **err)
-{
-	dpi_segment_owner owner = dpi_log_owner(hub, &partition->name);
-	dpi_segment_list list;
-	dp_status st;
-
-	*ret_base = UINT64_MAX;
-	st = dpi_segment_list_init(&list, hub->alloc, hub->os, hub->directory,
-		&partition->name, err);
-	for (size_t i = st == DP_OK ? list.count : 0; i-- > 0;) {
-		dpi_segment segment;
-
-		if (dpi_segment_open(&segment, hub->os, hub->directory, &owner,
-			    list.bases[i], false, NULL) != DP_OK) {
-			continue;
-		}
-		if (segment.has_header && segment.header.epoch > epoch) {
-			*ret_base = list.bases[i];
-		}
-		dpi_segment_close(&segment, hub->os);
-	}
-	if (st == DP_OK) {
-		dpi_segment_list_fini(&list, hub->alloc);
-	}
-	return st;
-}
-
 static void tell_set_back(const dpi_log_reader *reader, const char *why)
 {
 	dpi_log_hub *hub = reader->backend->hub;
@@ -258,7 +229,7 @@ static dp_status set_back(dpi_log_reader *reader, dp_error **err)
 	if (!reader->file.is_new && cursor->next > 0 &&
 		reader->file.epoch <
 			atomic_load(&reader->partition->state->epoch)) {
-		st = later_epoch(
+		st = dpi_log_epoch_after(
 			hub, reader->partition, reader->file.epoch, &base, err);
 	}
 	if (st != DP_OK) {

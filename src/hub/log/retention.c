@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "hub/log/cursor.h"
+#include "hub/log/epoch.h"
 #include "hub/log/partition.h"
 #include "hub/log/registration.h"
 #include "hub/log/segment.h"
@@ -19,6 +20,22 @@ typedef struct needs {
 	uint64_t next; /* the place of the slowest */
 } needs;
 
+/* Who had read what a loss of power took needs all that came in its place. */
+static dp_status set_back(dpi_log_hub *hub, const dpi_log_partition *partition,
+	uint64_t epoch, dpi_cursor *cursor, dp_error **err)
+{
+	uint64_t base = UINT64_MAX;
+	dp_status st = DP_OK;
+
+	if (epoch < atomic_load(&partition->state->epoch)) {
+		st = dpi_log_epoch_after(hub, partition, epoch, &base, err);
+	}
+	if (st == DP_OK && cursor->next > base) {
+		cursor->next = base;
+	}
+	return st;
+}
+
 /* A subscription that has not looked at the partition needs all of it. */
 static dp_status ask_one(dpi_log_hub *hub, const dpi_log_partition *partition,
 	const char *name, needs *ret, dp_error **err)
@@ -26,6 +43,7 @@ static dp_status ask_one(dpi_log_hub *hub, const dpi_log_partition *partition,
 	char path[DPI_LOG_PATH_MAX];
 	dpi_registration registration;
 	dpi_cursor cursor = {0};
+	uint64_t epoch = 0;
 	dp_status st = dpi_registration_read(hub, name, &registration, err);
 
 	if (st == DP_ENOTFOUND) {
@@ -42,9 +60,11 @@ static dp_status ask_one(dpi_log_hub *hub, const dpi_log_partition *partition,
 		path, hub->directory, name, &partition->name);
 	st = dpi_cursor_peek(hub->os, path,
 		dpi_registration_cursor_key(hub, name, &partition->name),
-		&cursor, err);
+		&cursor, &epoch, err);
 	if (st == DP_ENOTFOUND) {
 		st = DP_OK;
+	} else if (st == DP_OK) {
+		st = set_back(hub, partition, epoch, &cursor, err);
 	}
 	if (st == DP_OK && (!ret->is_read || cursor.next < ret->next)) {
 		ret->is_read = true;

@@ -179,6 +179,7 @@ static void the_cursor_of_another_is_refused(void **state)
 	const dpi_os *os = sim_disk_start(disk);
 	dpi_cursor_file file;
 	dpi_cursor cursor;
+	uint64_t epoch;
 
 	(void)state;
 	open_cursor(&file, os);
@@ -188,11 +189,14 @@ static void the_cursor_of_another_is_refused(void **state)
 		dpi_cursor_open(&file, os, PATH, KEY + 1, NULL), DP_OK);
 	assert_true(file.is_damaged);
 	dpi_cursor_close(&file);
-	assert_int_equal(dpi_cursor_peek(os, PATH, KEY + 1, &cursor, NULL),
+	assert_int_equal(
+		dpi_cursor_peek(os, PATH, KEY + 1, &cursor, &epoch, NULL),
 		DP_ENOTFOUND);
 	assert_int_equal(
-		dpi_cursor_peek(os, "/none", KEY, &cursor, NULL), DP_ENOTFOUND);
-	assert_int_equal(dpi_cursor_peek(os, PATH, KEY, &cursor, NULL), DP_OK);
+		dpi_cursor_peek(os, "/none", KEY, &cursor, &epoch, NULL),
+		DP_ENOTFOUND);
+	assert_int_equal(
+		dpi_cursor_peek(os, PATH, KEY, &cursor, &epoch, NULL), DP_OK);
 	assert_int_equal(cursor.next, places[0].next);
 	sim_disk_free(disk);
 }
@@ -203,12 +207,14 @@ static void what_was_peeked_at_survives_a_loss_of_power(void **state)
 	const dpi_os *os = sim_disk_start(disk);
 	dpi_cursor_file file;
 	dpi_cursor cursor;
+	uint64_t epoch;
 
 	(void)state;
 	open_cursor(&file, os);
 	save(&file, 0, false);
 	dpi_cursor_close(&file);
-	assert_int_equal(dpi_cursor_peek(os, PATH, KEY, &cursor, NULL), DP_OK);
+	assert_int_equal(
+		dpi_cursor_peek(os, PATH, KEY, &cursor, &epoch, NULL), DP_OK);
 	sim_disk_reboot(disk, 0);
 	open_cursor(&file, sim_disk_start(disk));
 	assert_place(&file, 0);

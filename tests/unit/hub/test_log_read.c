@@ -601,6 +601,39 @@ static void what_nobody_reads_stays_without_a_limit(void **state)
 	sim_disk_free(disk);
 }
 
+static void retention_keeps_what_came_in_the_place_of_lost_events(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	struct log_rig rig;
+	dp_subscription *sub;
+
+	(void)state;
+	open_rig(&rig, sim_disk_start(disk));
+	sub = subscribe_at(&rig, "s", DP_ACK_WRITTEN);
+	append(&rig, "p", 2);
+	append_written(&rig, 1000);
+	assert_int_equal(drain(sub), 1002);
+	dp_subscription_close(sub);
+	sim_disk_crash(disk);
+	log_rig_close(&rig);
+	sim_disk_reboot(disk, 0);
+
+	/* Each owner begins a segment, below the place that was read. */
+	for (int i = 0; i < 5; i++) {
+		open_rig(&rig, sim_disk_start(disk));
+		append(&rig, "q", 10);
+		log_rig_close(&rig);
+	}
+	open_rig(&rig, sim_disk_start(disk));
+	append_large(&rig, 14, 10000);
+	await_retention(disk);
+	sub = subscribe(&rig, "s");
+	assert_int_equal(drain(sub), 64);
+	dp_subscription_close(sub);
+	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
 static void retention_by_age_goes_by_append_time(void **state)
 {
 	struct sim_disk *disk = sim_disk_new(1);
@@ -650,6 +683,8 @@ int main(void)
 		cmocka_unit_test(forced_retention_counts_what_it_drops),
 		cmocka_unit_test(what_nobody_reads_goes_by_bytes),
 		cmocka_unit_test(what_nobody_reads_stays_without_a_limit),
+		cmocka_unit_test(
+			retention_keeps_what_came_in_the_place_of_lost_events),
 		cmocka_unit_test(retention_by_age_goes_by_append_time),
 	};
 
