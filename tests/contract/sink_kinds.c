@@ -5,6 +5,5 @@ const struct sink_kind *const sink_kinds[] = {
 	&lake_kind,
 	&files_kind,
 	&sqlite_kind,
-	&sqlite_kind,
 	NULL,
 };

@@ -10,6 +10,5 @@ extern const struct sink_kind *const sink_kinds[];
 extern const struct sink_kind lake_kind;
 extern const struct sink_kind files_kind;
 extern const struct sink_kind sqlite_kind;
-extern const struct sink_kind sqlite_kind;
 
 #endif /* SINK_KINDS_H */
