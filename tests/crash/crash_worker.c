@@ -164,13 +164,25 @@ static dp_store *open_store(
 	return store;
 }
 
+/*
+ * An event that is in hand at twenty kills in a row is taken for their cause,
+ * and becomes a dead letter. Here it never is.
+ */
+static dp_job_options job_options(void)
+{
+	dp_job_options opts = DP_JOB_OPTIONS_INIT;
+
+	opts.attempts_max = UINT32_MAX;
+	opts.flush_interval_ns = 10 * DP_MILLISECOND;
+	return opts;
+}
+
 static void add_sink(
 	dp_pipeline *pipe, const char *name, dp_hub *hub, dp_sink *sink)
 {
-	dp_job_options opts = DP_JOB_OPTIONS_INIT;
+	dp_job_options opts = job_options();
 	dp_error *err = NULL;
 
-	opts.flush_interval_ns = 10 * DP_MILLISECOND;
 	check(dp_pipeline_add_sink(
 		      pipe, name, hub, "datahub", sink, &opts, &err),
 		err, name);
@@ -180,6 +192,7 @@ static void add_jobs(dp_pipeline *pipe, dp_runtime *rt, dp_hub *hub,
 	const char *directory, dp_registry *reg)
 {
 	dp_file_sink_options opts = DP_FILE_SINK_OPTIONS_INIT;
+	dp_job_options route_opts = job_options();
 	dp_router *router = NULL;
 	dp_sink *sink = NULL;
 	dp_error *err = NULL;
@@ -187,8 +200,8 @@ static void add_jobs(dp_pipeline *pipe, dp_runtime *rt, dp_hub *hub,
 	/* Read back by a reader that knows no other compression. */
 	opts.compression = DP_COMPRESSION_DEFLATE;
 	check(dp_router_new(&router, rt, "datahub", &err), err, "router");
-	check(dp_pipeline_add_route(
-		      pipe, "ramp2datahub", hub, "ramp.*", router, NULL, &err),
+	check(dp_pipeline_add_route(pipe, "ramp2datahub", hub, "ramp.*", router,
+		      &route_opts, &err),
 		err, "route");
 	check(dp_lake_sink_new(&sink, rt, open_store(rt, directory, "lake"),
 		      &opts, &err),
