@@ -3,18 +3,25 @@
 
 #include "base/text.h"
 
-/* How many of the next bytes are ASCII for sure: 0, or 16. */
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+
+/* How many of the next bytes are ASCII for sure: 0, 8, or 16. */
 static size_t ascii_run(const uint8_t *p, const uint8_t *end)
 {
-	uint64_t words[2];
+	uint64_t words[2] = {0, 0};
 
-	if (end - p < (ptrdiff_t)sizeof(words)) {
-		return 0;
+	if (end - p >= (ptrdiff_t)sizeof(words)) {
+		memcpy(words, p, sizeof(words));
+		if (((words[0] | words[1]) & HIGH_BITS) == 0) {
+			return sizeof(words);
+		}
+	} else if (end - p >= (ptrdiff_t)sizeof(words[0])) {
+		memcpy(words, p, sizeof(words[0]));
+		if ((words[0] & HIGH_BITS) == 0) {
+			return sizeof(words[0]);
+		}
 	}
-	memcpy(words, p, sizeof(words));
-	return ((words[0] | words[1]) & UINT64_C(0x8080808080808080)) == 0
-		? sizeof(words)
-		: 0;
+	return 0;
 }
 
 static bool is_tail(uint8_t byte)

@@ -68,7 +68,8 @@ uint64_t dpi_source_key(const char *job, const char *topic, uint32_t partition);
 
 /* An event that was checked, with sizes worked out once. */
 typedef struct dpi_draft {
-	dp_event event;            /* whole; its strings are the caller's */
+	const dp_event *event;     /* the caller's, or adopted */
+	dp_event adopted;          /* filled in for other releases' events */
 	dp_bytes known[DPI_ATTRS]; /* what is written of them */
 	dp_bytes given_id;         /* data NULL: the UUID is the id */
 	dpi_source_place place;    /* see dpi_draft_set_place() */

@@ -149,7 +149,7 @@ static void ask_again(dp_publisher *pub)
 /* Once its record is marked, the event may be committed, and the chunk gone. */
 static void write_event(dp_publisher *pub, dpi_offer *offer, char *ret_id)
 {
-	const dp_event *ev = &offer->draft.event;
+	const dp_event *ev = offer->draft.event;
 	const dpi_place *place = &offer->place;
 	uint8_t uuid[DPI_UUID_SIZE];
 
