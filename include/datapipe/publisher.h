@@ -47,7 +47,7 @@ typedef struct dp_publisher_options {
 	uint32_t flags;
 	/** Most events accepted and not completed. 0: 1,000,000. */
 	uint64_t limit_events;
-	/** Most bytes of them. 0: 64 MiB. */
+	/** Most bytes of them; memory of a quarter stays. 0: 64 MiB. */
 	uint64_t limit_bytes;
 	/** Most bytes of one payload. 0: #DP_PAYLOAD_MAX_BYTES. */
 	uint64_t payload_bytes;

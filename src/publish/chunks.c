@@ -8,9 +8,6 @@
 /* Least bytes of a record that a chunk makes room for a completion of. */
 #define RECORD_LEAST 64u
 
-/* Chunks kept for the next events: half a megabyte. */
-#define SPARE_MAX 8u
-
 static size_t chunk_bytes(const dpi_chunks *chunks, size_t capacity, size_t max)
 {
 	return sizeof(dpi_pub_chunk) +
@@ -89,12 +86,13 @@ static bool is_complete(const dpi_pub_chunk *chunk)
 }
 
 void dpi_chunks_init(dpi_chunks *chunks, const dp_allocator *alloc, void *owner,
-	bool with_report)
+	bool with_report, size_t spare_max)
 {
 	*chunks = (dpi_chunks){
 		.alloc = alloc,
 		.owner = owner,
 		.with_report = with_report,
+		.spare_max = spare_max,
 	};
 }
 
@@ -161,7 +159,7 @@ void dpi_chunks_give(dpi_chunks *chunks, dpi_pub_chunk *chunk)
 	assert(chunk->owner == chunks->owner);
 
 	if (chunk->capacity > DPI_CHUNK_BYTES ||
-		chunks->spare_count == SPARE_MAX) {
+		chunks->spare_count >= chunks->spare_max) {
 		free_chunk(chunks, chunk);
 		return;
 	}

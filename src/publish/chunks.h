@@ -39,6 +39,7 @@ typedef struct dpi_chunks {
 	dpi_pub_chunk *tail;
 	dpi_pub_chunk *spare;
 	size_t spare_count;
+	size_t spare_max;
 } dpi_chunks;
 
 /* Where one record goes. */
@@ -48,9 +49,12 @@ typedef struct dpi_place {
 	size_t index; /* of its completion */
 } dpi_place;
 
-/* Allocates nothing yet. owner comes back in each chunk. */
+/*
+ * Allocates nothing yet. owner comes back in each chunk. Up to spare_max
+ * chunks of the usual size are kept for the next events.
+ */
 void dpi_chunks_init(dpi_chunks *chunks, const dp_allocator *alloc, void *owner,
-	bool with_report);
+	bool with_report, size_t spare_max);
 
 /* Frees spare chunks, and those never taken. */
 void dpi_chunks_fini(dpi_chunks *chunks);

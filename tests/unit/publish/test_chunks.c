@@ -38,7 +38,7 @@ static void test_chunks_keep_the_order_of_reservation(void **state)
 
 	(void)state;
 	test_heap_init(&heap);
-	dpi_chunks_init(&chunks, &heap.alloc, NULL, false);
+	dpi_chunks_init(&chunks, &heap.alloc, NULL, false, 8);
 	first = reserve(&chunks, 100);
 	second = reserve(&chunks, 50);
 	assert_ptr_equal(second.out, first.out + 100);
@@ -67,7 +67,7 @@ static void test_chunks_with_an_unfinished_record_stay(void **state)
 
 	(void)state;
 	test_heap_init(&heap);
-	dpi_chunks_init(&chunks, &heap.alloc, NULL, false);
+	dpi_chunks_init(&chunks, &heap.alloc, NULL, false, 8);
 	full = reserve(&chunks, DPI_CHUNK_BYTES);
 	slow = reserve(&chunks, DPI_CHUNK_BYTES);
 	quick = reserve(&chunks, 10);
@@ -97,7 +97,7 @@ static void test_chunks_stop_allocating_under_a_steady_load(void **state)
 
 	(void)state;
 	test_heap_init(&heap);
-	dpi_chunks_init(&chunks, &heap.alloc, NULL, true);
+	dpi_chunks_init(&chunks, &heap.alloc, NULL, true, 8);
 	made = heap.made;
 	for (int i = 0; i < 100; i++) {
 		dpi_place place = reserve(&chunks, 1000);
@@ -118,7 +118,7 @@ static void test_chunks_hold_a_record_of_any_size(void **state)
 
 	(void)state;
 	test_heap_init(&heap);
-	dpi_chunks_init(&chunks, &heap.alloc, NULL, true);
+	dpi_chunks_init(&chunks, &heap.alloc, NULL, true, 8);
 	place = reserve(&chunks, 16u << 20);
 	memset(place.out, 0xab, 16u << 20);
 	dpi_chunks_written(&place);
@@ -134,7 +134,7 @@ static void test_chunks_have_a_completion_for_each_record(void **state)
 
 	(void)state;
 	test_heap_init(&heap);
-	dpi_chunks_init(&chunks, &heap.alloc, NULL, true);
+	dpi_chunks_init(&chunks, &heap.alloc, NULL, true, 8);
 	for (int i = 0; i < 5000; i++) {
 		dpi_place place = reserve(&chunks, 33);
 
@@ -155,10 +155,32 @@ static void test_chunks_that_were_never_taken_are_freed(void **state)
 
 	(void)state;
 	test_heap_init(&heap);
-	dpi_chunks_init(&chunks, &heap.alloc, NULL, false);
+	dpi_chunks_init(&chunks, &heap.alloc, NULL, false, 8);
 	(void)reserve(&chunks, DPI_CHUNK_BYTES);
 	(void)reserve(&chunks, DPI_CHUNK_BYTES);
 	dpi_chunks_fini(&chunks);
+	assert_int_equal(heap.live_bytes, 0);
+}
+
+static void test_chunks_keep_no_more_than_they_were_told(void **state)
+{
+	struct test_heap heap;
+	dpi_chunks chunks;
+	size_t kept;
+
+	(void)state;
+	test_heap_init(&heap);
+	dpi_chunks_init(&chunks, &heap.alloc, NULL, false, 3);
+	for (int i = 0; i < 10; i++) {
+		dpi_place place = reserve(&chunks, DPI_CHUNK_BYTES);
+
+		dpi_chunks_written(&place);
+	}
+	assert_int_equal(heap.live_blocks, 10);
+	give_all(&chunks, dpi_chunks_take(&chunks));
+	kept = heap.live_blocks;
+	dpi_chunks_fini(&chunks);
+	assert_int_equal(kept, 3);
 	assert_int_equal(heap.live_bytes, 0);
 }
 
@@ -170,7 +192,7 @@ static void test_chunks_say_when_memory_is_out(void **state)
 
 	(void)state;
 	test_heap_init(&heap);
-	dpi_chunks_init(&chunks, &heap.alloc, NULL, false);
+	dpi_chunks_init(&chunks, &heap.alloc, NULL, false, 8);
 	heap.fail_at = heap.made;
 	assert_false(dpi_chunks_reserve(&chunks, 10, &place));
 	assert_true(dpi_chunks_reserve(&chunks, 10, &place));
@@ -188,6 +210,7 @@ int main(void)
 		cmocka_unit_test(test_chunks_hold_a_record_of_any_size),
 		cmocka_unit_test(test_chunks_have_a_completion_for_each_record),
 		cmocka_unit_test(test_chunks_that_were_never_taken_are_freed),
+		cmocka_unit_test(test_chunks_keep_no_more_than_they_were_told),
 		cmocka_unit_test(test_chunks_say_when_memory_is_out),
 	};
 
