@@ -3,6 +3,7 @@
 
 #include "codec/json.h"
 #include "codec/map_order.h"
+#include "codec/elements.h"
 #include "codec/scan.h"
 #include "codec/value.h"
 

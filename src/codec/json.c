@@ -6,6 +6,7 @@
 #include "codec/json_text.h"
 #include "codec/json_well_known.h"
 #include "codec/map_order.h"
+#include "codec/elements.h"
 #include "codec/scan.h"
 #include "codec/value.h"
 

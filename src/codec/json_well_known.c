@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "codec/json.h"
+#include "codec/elements.h"
 #include "codec/scan.h"
 #include "codec/value.h"
 

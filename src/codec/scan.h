@@ -16,21 +16,6 @@
  */
 DP_NODISCARD bool dpi_scan(dpi_coder *coder, dpi_frame *frame, dpi_run pieces);
 
-/* The values of a repeated field that is not a map, one after another. */
-typedef struct dpi_elements {
-	const dpi_coder *coder;
-	const dpi_plan_field *field;
-	dpi_run run;
-	const uint8_t *p, *end;    /* of the run */
-	const uint8_t *packed_end; /* of the packed values at p, or NULL */
-} dpi_elements;
-
-dpi_elements dpi_elements_of(const dpi_coder *coder,
-	const dpi_plan_field *field, const dpi_slot *slot);
-
-/* False after the last. */
-bool dpi_elements_next(dpi_elements *elements, dpi_slot *ret);
-
 /*
  * Copies a message that became text, or one value, to the unknown fields of
  * the frame around it: it has fields that would be lost otherwise. Sets
