@@ -2,8 +2,10 @@
 """Counts the tests in a folder of results: one file of JSON lines a run, as
 meson writes them. A program of cmocka counts as the tests that it has; a
 line "SKIP: why" of another says that it left a part of its own out. Says
-loudly what was skipped and why, and what failed; ends with one line that has
-the sums, and with an exit code that says whether all is well."""
+loudly what was skipped and why, and what failed; then repeats the lines
+"figure: what" that programs wrote, and those of steps, kept in figures.txt;
+ends with one line that has the sums, and with an exit code that says whether
+all is well."""
 
 import json
 import pathlib
@@ -13,6 +15,7 @@ import sys
 COUNT = re.compile(r"\[ +(PASSED|FAILED|SKIPPED) +\] (\d+) test\(s\)")
 NAME = re.compile(r"\[ +(FAILED|SKIPPED) +\] ([A-Za-z_]\w*)$", re.M)
 REASON = re.compile(r"^SKIP: (.*)$", re.M)
+FIGURE = re.compile(r"^figure: (.*)$", re.M)
 
 
 def tests_of(entry):
@@ -47,14 +50,22 @@ def say(run, entry, word):
 
 
 passed = failed = skipped = 0
-for path in sorted(pathlib.Path(sys.argv[1]).glob("*.json")):
+results = pathlib.Path(sys.argv[1])
+figures = []
+for path in sorted(results.glob("*.json")):
     for line in path.read_text().splitlines():
         entry = json.loads(line)
+        output = entry.get("stdout", "") + entry.get("stderr", "")
+        figures += [f"{path.stem}: {figure}" for figure in FIGURE.findall(output)]
         p, f, s = tests_of(entry)
         passed, failed, skipped = passed + p, failed + f, skipped + s
         if s:
             say(path.stem, entry, "SKIPPED")
         if f:
             say(path.stem, entry, "FAILED")
+if (results / "figures.txt").exists():
+    figures += FIGURE.findall((results / "figures.txt").read_text())
+for figure in figures:
+    print(f"figure {figure}")
 print(f"{passed} passed, {failed} failed, {skipped} skipped")
 sys.exit(failed != 0 or passed == 0)
