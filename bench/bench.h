@@ -7,7 +7,8 @@
 
 /*
  * Comparisons on a machine that is never quiet: all sides run in turn, round
- * after round, and what counts is the ratio within a round.
+ * after round, and what counts is the ratio within a round. A round in which
+ * other programs took much of the processors is run again, a few times.
  */
 
 /* One contender: does its work once and returns the cost, in the unit of the
@@ -16,16 +17,19 @@ typedef struct bench_side {
 	const char *name;
 	double (*run)(void *arg);
 	void *arg;
+	double goal; /* at most this many times its cost is ours; 0: none */
 } bench_side;
 
 /*
  * Runs every side once a round, after one round that does not count, and
  * prints medians and, for each side after the first, the ratio of the first
- * to it: median (least to most). goal is text for the reader, such as
- * "<= 0.25x librdkafka".
+ * to it: median (least to most), its goal, and whether it was met.
  */
-void bench_compare(const char *what, const char *unit, const char *goal,
-	int rounds, const bench_side *sides, size_t count);
+void bench_compare(const char *what, const char *unit, int rounds,
+	const bench_side *sides, size_t count);
+
+/* Prints a figure that has no other side, and whether it is at most goal. */
+void bench_value(const char *what, const char *unit, double value, double goal);
 
 /* Nanoseconds on a clock that never goes back. */
 int64_t bench_now(void);

@@ -349,16 +349,15 @@ int main(void)
 {
 	static struct plan_side plan;
 	static struct avro_side peers;
-	bench_side sides[] = {{"plan", run_plan, &plan},
-		{"by hand", run_by_hand, NULL},
-		{"protobuf-c and avro-c", run_peers, &peers}};
+	bench_side sides[] = {{"ours", run_plan, &plan, 0},
+		{"by hand", run_by_hand, NULL, 1.6},
+		{"protobuf-c and avro-c", run_peers, &peers, 0.18}};
 
 	payment_make(events, EVENTS);
 	open_plan(&plan, PAYMENT_SET);
 	open_peers(&peers, plan.plan);
 	check_bytes(&plan, &peers);
 	bench_compare("a payment from wire bytes to an Avro datum", "ns",
-		"<= 1.6x by hand, <= 0.18x protobuf-c and avro-c", ROUNDS,
-		sides, sizeof(sides) / sizeof(sides[0]));
+		ROUNDS, sides, sizeof(sides) / sizeof(sides[0]));
 	return 0;
 }

@@ -248,10 +248,10 @@ static void close_all(struct setting *s)
 int main(void)
 {
 	static struct setting s;
-	const bench_side sides[] = {
-		{"ours", run_ours, &s},
-		{"RocksDB", run_rocksdb, &s},
-		{"plain group commit", run_plain, &s},
+	bench_side sides[] = {
+		{"ours", run_ours, &s, 0},
+		{"RocksDB", run_rocksdb, &s, 0.71},
+		{"plain group commit", run_plain, &s, 1.11},
 	};
 
 	memset(payload, 'x', sizeof(payload));
@@ -260,11 +260,12 @@ int main(void)
 	open_rocksdb(&s);
 	open_plain(&s);
 	s.threads = 8;
-	bench_compare("durable record, 8 waiting threads", "us",
-		"<= 0.71x RocksDB, <= 1.11x plain", ROUNDS, sides, 3);
+	bench_compare(
+		"durable record, 8 waiting threads", "us", ROUNDS, sides, 3);
 	s.threads = THREADS_MAX;
-	bench_compare("durable record, 64 waiting threads", "us",
-		"<= 0.63x RocksDB, <= 1.11x plain", ROUNDS, sides, 3);
+	sides[1].goal = 0.63;
+	bench_compare(
+		"durable record, 64 waiting threads", "us", ROUNDS, sides, 3);
 	close_all(&s);
 	return 0;
 }

@@ -11,16 +11,16 @@ die() {
 	exit 1
 }
 
-# Installs what scripts/packages.txt lists and the system lacks. Says nothing
-# when all is there.
+# need_packages [FILE]: installs what it, or scripts/packages.txt, lists and the
+# system lacks. Says nothing when all is there.
 need_packages() {
-	local missing=() name
+	local missing=() name list=${1:-scripts/packages.txt}
 	while read -r name; do
 		case $(dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2>/dev/null) in
 		ii*) ;;
 		*) missing+=("$name") ;;
 		esac
-	done < <(grep -v '^#' scripts/packages.txt)
+	done < <(grep -v '^#' "$list")
 	if [ ${#missing[@]} -eq 0 ]; then
 		return
 	fi

@@ -181,7 +181,7 @@ static void refused_once(
 	assert_int_equal(rig->refusals.items[0].refusal, DP_REFUSAL_EVENT);
 	assert_int_equal(rig->refusals.items[0].code, code);
 	if (strstr(rig->refusals.items[0].message, words) == NULL) {
-		fail_msg("%s", rig->refusals.items[0].message);
+		fail_msg("refused with other words than \"%s\"", words);
 	}
 }
 
