@@ -186,12 +186,36 @@ static int f_rename(void *self, const char *from, const char *to)
 	return rc == 0 ? f->inner->rename(f->inner->self, from, to) : rc;
 }
 
+/* Nobody has a file open that a test of a full disk removes. */
+static int64_t size_of(const dpi_os *os, const char *path)
+{
+	int fd = os->open(os->self, path, DPI_OPEN_READ);
+	int64_t size = 0;
+
+	if (fd >= 0) {
+		size = os->size(os->self, fd);
+		(void)os->close(os->self, fd);
+	}
+	return size;
+}
+
 static int f_unlink(void *self, const char *path)
 {
 	struct faulty_os *f = self;
 	int rc = begin(f, FAULTY_UNLINK);
+	int64_t size;
 
-	return rc == 0 ? f->inner->unlink(f->inner->self, path) : rc;
+	if (rc != 0) {
+		return rc;
+	}
+	size = size_of(f->inner, path);
+	rc = f->inner->unlink(f->inner->self, path);
+	if (rc == 0) {
+		(void)pthread_mutex_lock(&f->lock);
+		f->room += f->room >= 0 ? size : 0;
+		(void)pthread_mutex_unlock(&f->lock);
+	}
+	return rc;
 }
 
 static int f_mkdir(void *self, const char *path)

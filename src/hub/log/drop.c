@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
 #include "base/error.h"
 #include "base/thread.h"
 #include "hub/log/log_hub.h"
@@ -8,44 +10,40 @@
 #include "hub/log/writer.h"
 #include "io/files.h"
 
-/* Removes segments, oldest first: each is gone for good before the next, so
- * that no crash leaves a hole among those that stay. */
+/* Gone for good on return, so that no crash leaves a hole among those that
+ * stay. Another process may have been quicker. */
 static dp_status remove_segment(dpi_log_hub *hub,
-	const dpi_log_partition *partition, uint64_t base, dp_error **err)
+	const dpi_log_partition *partition, uint64_t base, bool *ret_is_removed,
+	dp_error **err)
 {
 	const dpi_os *os = hub->os;
 	char path[DPI_LOG_PATH_MAX];
 	int rc;
 
-	if (partition->writer != NULL &&
-		dpi_tail_recycle(
-			dpi_log_writer_tail(partition->writer), base)) {
-		return DP_OK;
-	}
 	dpi_log_segment_path(path, hub->directory, &partition->name, base);
 	rc = os->unlink(os->self, path);
-	if (rc != 0) {
+	if (rc != 0 && rc != -ENOENT) {
 		return dpi_error_sys(err, -rc, "%s cannot be removed", path);
 	}
+	*ret_is_removed = rc == 0;
 	return dpi_files_sync_parent(os, path, err);
 }
 
-dp_status dpi_log_drop(dpi_log_hub *hub, dpi_log_partition *partition,
-	uint64_t below, dp_error **err)
+static bool recycle(const dpi_log_partition *partition, uint64_t base)
 {
-	dpi_segment_list list;
-	dp_status st;
+	return partition->writer != NULL &&
+		dpi_tail_recycle(dpi_log_writer_tail(partition->writer), base);
+}
+
+dp_status dpi_log_drop(dpi_log_hub *hub, dpi_log_partition *partition,
+	uint64_t base, bool *ret_is_removed, dp_error **err)
+{
+	dp_status st = DP_OK;
 
 	dpi_lock(&hub->lock);
-	st = dpi_segment_list_init(&list, hub->alloc, hub->os, hub->directory,
-		&partition->name, err);
-	if (st == DP_OK) {
-		for (size_t i = 0; st == DP_OK && i + 1 < list.count &&
-			list.bases[i + 1] <= below;
-			i++) {
-			st = remove_segment(hub, partition, list.bases[i], err);
-		}
-		dpi_segment_list_fini(&list, hub->alloc);
+	*ret_is_removed = recycle(partition, base);
+	if (!*ret_is_removed) {
+		st = remove_segment(hub, partition, base, ret_is_removed, err);
 	}
 	dpi_unlock(&hub->lock);
 	return st;
@@ -84,6 +82,10 @@ static bool drop_oldest(dpi_log_hub *hub, dpi_log_partition *partition)
 	bool is_dropped = false;
 	uint64_t events;
 
+	if (dpi_tail_drop_spare(dpi_log_writer_tail(partition->writer))) {
+		return true;
+	}
+
 	if (dpi_segment_list_init(&list, hub->alloc, hub->os, hub->directory,
 		    &partition->name, NULL) != DP_OK) {
 		return false;
@@ -91,8 +93,8 @@ static bool drop_oldest(dpi_log_hub *hub, dpi_log_partition *partition)
 	if (list.count > 1) {
 		events = dpi_partition_count_events(hub, partition,
 			list.bases[0], list.bases[0], list.bases[1]);
-		is_dropped = remove_segment(hub, partition, list.bases[0],
-				     NULL) == DP_OK;
+		(void)!remove_segment(
+			hub, partition, list.bases[0], &is_dropped, NULL);
 		dpi_log_count(
 			&hub->counters.dropped_events, is_dropped ? events : 0);
 	}

@@ -127,14 +127,16 @@ DP_NODISCARD dp_status dpi_log_settle(
 	dpi_log_hub *hub, dpi_log_partition *partition, dp_error **err);
 
 /*
- * Removes the segments that end at or below `below`, oldest first; never the
- * last one. The caller has made durable whatever says that they are not needed
- * any more. Of a partition that this hub writes, one may become its spare.
+ * Removes the segment at base, which is the oldest and not the last. The caller
+ * has made durable whatever says that it is not needed any more. Of a partition
+ * that this hub writes, it may become the spare. *ret_is_removed: by this call,
+ * not by another process; set in any case.
  *
  * Thread: any, any process. Errors: DP_EIO
  */
 DP_NODISCARD dp_status dpi_log_drop(dpi_log_hub *hub,
-	dpi_log_partition *partition, uint64_t below, dp_error **err);
+	dpi_log_partition *partition, uint64_t base, bool *ret_is_removed,
+	dp_error **err);
 
 /* Adds n to a counter. */
 static inline void dpi_log_count(_Atomic uint64_t *counter, uint64_t n)

@@ -51,8 +51,9 @@ uint64_t dpi_partition_count_events(dpi_log_hub *hub,
 	uint64_t end);
 
 /*
- * In drop.c: removes the oldest segment, to make room, unless it is the only
- * one. Counts its events as dropped. Returns whether there is one less.
+ * In drop.c: gives room back to the disk: the spare if there is one, else the
+ * oldest segment, unless it is the only one. Counts its events as dropped.
+ * Returns whether there is one file less. Of a partition that this hub writes.
  */
 bool dpi_partition_drop_oldest(dpi_log_hub *hub, dpi_log_partition *partition);
 

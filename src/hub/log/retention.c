@@ -144,42 +144,42 @@ static dp_status is_over(dpi_log_hub *hub, const dpi_log_partition *partition,
 	return is_old(hub, partition, end, ret, err);
 }
 
-/* Counts what the slowest subscription loses with a segment. */
-static void count_loss(dpi_log_hub *hub, const dpi_log_partition *partition,
-	uint64_t base, uint64_t end, const needs *needs)
+/* Removes a segment, and counts what the slowest subscription loses with it. */
+static dp_status let_go(dpi_log_hub *hub, dpi_log_partition *partition,
+	uint64_t base, uint64_t end, const needs *needs, dp_error **err)
 {
-	uint64_t events = dpi_partition_count_events(
-		hub, partition, base, needs->next, end);
+	bool is_needed = needs->is_read && end > needs->next;
+	uint64_t events = is_needed ? dpi_partition_count_events(hub, partition,
+					      base, needs->next, end)
+				    : 0;
+	bool is_removed;
+	dp_status st = dpi_log_drop(hub, partition, base, &is_removed, err);
 
-	dpi_log_count(&hub->counters.dropped_events, events);
+	if (is_removed) {
+		dpi_log_count(&hub->counters.dropped_events, events);
+	}
+	return st;
 }
 
-/* Finds the end of the last segment that goes; 0 if all stay. */
-static dp_status find_below(dpi_log_hub *hub,
-	const dpi_log_partition *partition, const dpi_segment_list *list,
-	const needs *needs, uint64_t *ret_below, dp_error **err)
+/* Oldest first, up to the first one that stays. */
+static dp_status let_all_go(dpi_log_hub *hub, dpi_log_partition *partition,
+	const dpi_segment_list *list, const needs *needs, dp_error **err)
 {
-	*ret_below = 0;
-	for (size_t i = 0; i + 1 < list->count; i++) {
+	dp_status st = DP_OK;
+
+	for (size_t i = 0; st == DP_OK && i + 1 < list->count; i++) {
 		uint64_t base = list->bases[i];
 		uint64_t end = list->bases[i + 1];
 		bool is_needed = needs->is_read && end > needs->next;
 		bool goes = false;
-		dp_status st;
 
 		st = is_over(hub, partition, base, end, needs, &goes, err);
-		if (st != DP_OK) {
-			return st;
-		}
 		if (!goes || (is_needed && hub->opts.retention_forced == 0)) {
-			return DP_OK;
+			break;
 		}
-		if (is_needed) {
-			count_loss(hub, partition, base, end, needs);
-		}
-		*ret_below = end;
+		st = let_go(hub, partition, base, end, needs, err);
 	}
-	return DP_OK;
+	return st;
 }
 
 static dp_status retain(
@@ -187,7 +187,6 @@ static dp_status retain(
 {
 	needs needs = {.is_read = false};
 	dpi_segment_list list;
-	uint64_t below = 0;
 	dp_status st;
 
 	st = dpi_segment_list_init(&list, hub->alloc, hub->os, hub->directory,
@@ -199,12 +198,10 @@ static dp_status retain(
 		st = ask_all(hub, partition, &needs, err);
 	}
 	if (st == DP_OK) {
-		st = find_below(hub, partition, &list, &needs, &below, err);
+		st = let_all_go(hub, partition, &list, &needs, err);
 	}
 	dpi_segment_list_fini(&list, hub->alloc);
-	return st == DP_OK && below > 0
-		? dpi_log_drop(hub, partition, below, err)
-		: st;
+	return st;
 }
 
 void dpi_log_retain(dpi_log_hub *hub, dpi_log_partition *partition)

@@ -72,11 +72,16 @@ static void discard_spare(dpi_log_tail *tail)
 	(void)os->unlink(os->self, path);
 }
 
-void dpi_tail_drop_spare(dpi_log_tail *tail)
+bool dpi_tail_drop_spare(dpi_log_tail *tail)
 {
+	bool had_one;
+
 	dpi_lock(&tail->prepare_lock);
+	had_one = tail->spare_fd >= 0;
 	discard_spare(tail);
+	atomic_store(&tail->spare_goal, 0);
 	dpi_unlock(&tail->prepare_lock);
+	return had_one;
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)

@@ -43,7 +43,8 @@ void dpi_tail_prepare(dpi_log_tail *tail);
  */
 bool dpi_tail_recycle(dpi_log_tail *tail, uint64_t base);
 
-/* Removes a spare that an earlier owner has left, and gives back our own. */
-void dpi_tail_drop_spare(dpi_log_tail *tail);
+/* Gives our spare back to the disk, and makes no other before half of a segment
+ * was written. Returns whether there was one. Any thread. */
+bool dpi_tail_drop_spare(dpi_log_tail *tail);
 
 #endif /* DPI_HUB_LOG_ROLL_H */

@@ -104,7 +104,7 @@ dp_status dpi_tail_open(dpi_log_tail *ret, dpi_log_hub *hub,
 		goto err_after_init;
 	}
 	ret->epoch = found.epoch;
-	dpi_tail_drop_spare(ret);
+	(void)dpi_tail_drop_spare(ret);
 	st = begin_anew(ret, &found, err);
 	if (st != DP_OK) {
 		goto err_after_init;
@@ -139,7 +139,7 @@ void dpi_tail_trim(dpi_log_tail *tail)
 	}
 	(void)os->truncate(
 		os->self, tail->segment.fd, DPI_LOG_PAGE + tail->flushed);
-	dpi_tail_drop_spare(tail);
+	(void)dpi_tail_drop_spare(tail);
 }
 
 uint64_t dpi_tail_end(const dpi_log_tail *tail)
@@ -209,8 +209,14 @@ static bool is_too_old(const dpi_log_tail *tail)
 	const dpi_os *os = tail->hub->os;
 	int64_t age = os->wall(os->self) / DP_MILLISECOND -
 		tail->segment.header.created_ms;
+	dp_time_ns retention = tail->hub->opts.retention_ns;
+	int64_t age_max = AGE_MAX_MS;
 
-	return age > AGE_MAX_MS && tail->index > tail->first;
+	/* Only whole segments go, so that a slow topic must begin others. */
+	if (retention != 0 && retention / DP_MILLISECOND < age_max) {
+		age_max = retention / DP_MILLISECOND;
+	}
+	return age > age_max && tail->index > tail->first;
 }
 
 /* Makes room for the keys of all records, so that noting them cannot fail: a

@@ -230,6 +230,32 @@ static void the_oldest_go_when_the_disk_is_full_and_are_counted(void **state)
 	fini(&p);
 }
 
+/* Room for more of the last segment, which an old one made the spare is not. */
+static void what_goes_makes_room_on_the_disk(void **state)
+{
+	struct place p;
+	dp_hub_stats stats;
+	size_t count = 0;
+
+	(void)state;
+	init(&p, DP_FULL_DROP_OLDEST);
+	log_rig_close(&p.rig);
+	p.rig.opts.segment_bytes = 1u << 20;
+	open_log(&p);
+	while (log_rig_stats(&p.rig).appended_bytes < 900000) {
+		assert_int_equal(commit(&p, 100), DP_OK);
+		count += 100;
+	}
+	log_rig_close(&p.rig);
+	open_log(&p);
+	faulty_os_set_room(&p.faulty, 0);
+	assert_int_equal(commit(&p, 8000), DP_OK);
+	stats = log_rig_stats(&p.rig);
+	assert_in_range(stats.dropped_events, 1, count);
+	assert_int_equal(count_events(&p) + stats.dropped_events, count + 8000);
+	fini(&p);
+}
+
 /* The second event's key finds no memory after the first one's was noted. */
 static void a_place_that_was_not_written_does_not_count(void **state)
 {
@@ -630,6 +656,7 @@ int main(void)
 		cmocka_unit_test(short_writes_are_gone_on_with),
 		cmocka_unit_test(
 			the_oldest_go_when_the_disk_is_full_and_are_counted),
+		cmocka_unit_test(what_goes_makes_room_on_the_disk),
 		cmocka_unit_test(events_wait_for_room_if_that_is_the_policy),
 		cmocka_unit_test(
 			a_publisher_that_closes_does_not_wait_for_room),

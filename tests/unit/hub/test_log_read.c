@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -572,6 +573,44 @@ static void forced_retention_counts_what_it_drops(void **state)
 	sim_disk_free(disk);
 }
 
+static void a_loss_counts_once_though_it_took_several_tries(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	struct faulty_os faulty;
+	dp_subscription *slow;
+	dp_subscription *fast;
+	struct log_rig rig;
+	uint64_t dropped;
+
+	(void)state;
+	open_rig(&rig, sim_disk_start(disk));
+	dp_subscription_close(subscribe(&rig, "slow"));
+	append_large(&rig, 60, 10000);
+	log_rig_close(&rig);
+
+	faulty_os_init(&faulty, sim_disk_start(disk));
+	log_rig_init(&rig);
+	rig.opts.retention_bytes = 200000;
+	rig.opts.retention_forced = 1;
+	assert_int_equal(log_rig_open(&rig, &faulty.os, DIRECTORY), DP_OK);
+	fast = subscribe(&rig, "fast");
+	faulty_os_fail(&faulty, FAULTY_UNLINK, 0, EIO, true);
+	assert_int_equal(drain(fast), 60);
+	assert_true(faulty_os_failed(&faulty) > 1);
+	assert_int_equal(log_rig_stats(&rig).dropped_events, 0);
+	faulty_os_heal(&faulty);
+	append_large(&rig, 14, 10000);
+	await_retention(disk);
+	dropped = log_rig_stats(&rig).dropped_events;
+	assert_true(dropped > 20);
+	slow = subscribe(&rig, "slow");
+	assert_int_equal(drain(slow) + dropped, 74);
+	dp_subscription_close(slow);
+	dp_subscription_close(fast);
+	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
 static void what_nobody_reads_goes_by_bytes(void **state)
 {
 	struct sim_disk *disk = sim_disk_new(1);
@@ -660,6 +699,30 @@ static void retention_by_age_goes_by_append_time(void **state)
 	sim_disk_free(disk);
 }
 
+/* Only whole segments go, and this topic would not fill one for years. */
+static void events_of_a_slow_topic_go_by_age(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	const dpi_os *os = sim_disk_start(disk);
+	struct log_contents contents;
+	struct log_rig rig;
+
+	(void)state;
+	log_rig_init(&rig);
+	rig.opts.retention_ns = 3600 * DP_SECOND;
+	assert_int_equal(log_rig_open(&rig, os, DIRECTORY), DP_OK);
+	for (int i = 0; i < 10; i++) {
+		append(&rig, "p", 1);
+		virtual_clock_advance(sim_disk_clock(disk), 1800 * DP_SECOND);
+	}
+	await_retention(disk);
+	log_contents_read(&contents, os, DIRECTORY, TOPIC, 0);
+	assert_in_range(contents.count, 2, 6);
+	log_contents_free(&contents);
+	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -686,6 +749,9 @@ int main(void)
 		cmocka_unit_test(
 			retention_keeps_what_came_in_the_place_of_lost_events),
 		cmocka_unit_test(retention_by_age_goes_by_append_time),
+		cmocka_unit_test(
+			a_loss_counts_once_though_it_took_several_tries),
+		cmocka_unit_test(events_of_a_slow_topic_go_by_age),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
