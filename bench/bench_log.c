@@ -12,8 +12,6 @@
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "bench.h"
-#include "hub/log/log_hub.h"
-#include "hub/log/scan.h"
 
 /*
  * The log as a publisher sees it, events of 250 bytes, beside what can be had
@@ -320,110 +318,6 @@ static double plain_cached(void *arg)
 	return plain_commits(arg, 100, PAGE_CACHE, 0);
 }
 
-static int scan_segment(struct ours *o, dpi_segment *segment)
-{
-	const dpi_log_hub *hub = (const dpi_log_hub *)o->hub;
-	const uint8_t *record;
-	uint64_t index;
-	dpi_scan scan;
-	int count;
-
-	need(dpi_scan_init(&scan, hub->alloc, hub->os, segment, 0,
-		     UINT32_MAX) == DP_OK,
-		"scan");
-	do {
-		need(dpi_scan_next(&scan, &record, &index, NULL) == DP_OK,
-			"scan");
-	} while (record != NULL);
-	count = (int)scan.events;
-	dpi_scan_fini(&scan);
-	return count;
-}
-
-static double ours_scan(void *arg)
-{
-	struct ours *o = arg;
-	const dpi_log_hub *hub = (const dpi_log_hub *)o->hub;
-	dpi_partition_name name = {"bench", 0};
-	dpi_segment_owner owner = dpi_log_owner(hub, &name);
-	int64_t begin = bench_now();
-	dpi_segment_list list;
-	int count = 0;
-
-	need(dpi_segment_list_init(&list, hub->alloc, hub->os, hub->directory,
-		     &name, NULL) == DP_OK,
-		"list");
-	for (size_t i = 0; i < list.count; i++) {
-		dpi_segment segment;
-
-		need(dpi_segment_open(&segment, hub->os, hub->directory, &owner,
-			     list.bases[i], false, NULL) == DP_OK,
-			"segment");
-		count += scan_segment(o, &segment);
-		dpi_segment_close(&segment, hub->os);
-	}
-	dpi_segment_list_fini(&list, hub->alloc);
-	return cost(begin, count);
-}
-
-static double plain_scan(void *arg)
-{
-	struct plain *p = arg;
-	int64_t begin = bench_now();
-	size_t have = 0;
-	off_t at = 0;
-	int count = 0;
-
-	while (at < p->at) {
-		ssize_t n = pread(p->fd, p->buf + have, 256 << 10, at);
-		size_t done = 0;
-
-		need(n > 0, "pread");
-		at += n;
-		have += (size_t)n;
-		while (have - done >= 8) {
-			const uint8_t *record = p->buf + done;
-			uint32_t size = dpi_load_u32(record);
-
-			if (size == 0 || have - done < 8 + size) {
-				break;
-			}
-			need(dpi_crc32c(0, record + 8, size) ==
-					dpi_load_u32(record + 4),
-				"checksum");
-			done += 8 + size;
-			count++;
-		}
-		memmove(p->buf, p->buf + done, have - done);
-		have -= done;
-	}
-	return cost(begin, count);
-}
-
-static double lmdb_scan(void *arg)
-{
-	struct lmdb *l = arg;
-	int64_t begin = bench_now();
-	MDB_cursor *cursor;
-	unsigned sum = 0;
-	MDB_val value;
-	MDB_txn *txn;
-	MDB_val key;
-	int count = 0;
-
-	need(mdb_txn_begin(l->env, NULL, MDB_RDONLY, &txn) == 0 &&
-			mdb_cursor_open(txn, l->dbi, &cursor) == 0,
-		"cursor");
-	while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
-		sum += *(const uint8_t *)value.mv_data;
-		count++;
-	}
-	need(sum > 0, "sum");
-	mdb_cursor_close(cursor);
-	mdb_txn_abort(txn);
-	return cost(begin, count);
-}
-
 static void compare_durable(void)
 {
 	struct ours ours;
@@ -441,11 +335,6 @@ static void compare_durable(void)
 		{"lmdb", lmdb_bulk, &lmdb, 0.5},
 		{"sqlite", lite_bulk, &lite, 0.2},
 	};
-	const bench_side scan[] = {
-		{"ours", ours_scan, &ours, 0},
-		{"plain", plain_scan, &plain, 1.43},
-		{"lmdb cursor", lmdb_scan, &lmdb, 0.83},
-	};
 
 	ours_open(&ours, DP_ACK_DURABLE);
 	plain_open(&plain);
@@ -454,7 +343,6 @@ static void compare_durable(void)
 	bench_compare("one durable record per commit", "ns", ROUNDS, single, 3);
 	bench_compare("1,000 durable records per commit, each", "ns", ROUNDS,
 		bulk, 4);
-	bench_compare("scan with checksums, each", "ns", ROUNDS, scan, 3);
 	lmdb_close(&lmdb);
 	lite_close(&lite);
 	plain_close(&plain);
