@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define BASE_DIGITS 16u
+#define SPARE "spare."
 #define SUFFIX ".seg"
 
 DP_PRINTF(2, 3) static void format(char *buf, const char *fmt, ...)
@@ -46,6 +47,18 @@ void dpi_log_segment_path(char *buf, const char *directory,
 {
 	format(buf, "%s/topics/%s/%" PRIu32 "/%016" PRIx64 SUFFIX, directory,
 		name->topic, name->partition, base);
+}
+
+void dpi_log_spare_path(char *buf, const char *directory,
+	const dpi_partition_name *name, uint64_t epoch)
+{
+	format(buf, "%s/topics/%s/%" PRIu32 "/" SPARE "%016" PRIx64, directory,
+		name->topic, name->partition, epoch);
+}
+
+bool dpi_log_is_spare(const char *entry)
+{
+	return strncmp(entry, SPARE, strlen(SPARE)) == 0;
 }
 
 /* The value of a digit of base 16, lower case, or 16. */

@@ -18,11 +18,11 @@
  *   DIRECTORY/topics/TOPIC/PARTITION/
  *       state                            mapped page: log/state.h
  *       BASE.seg                         segments: log/segment.h
- *       spare                            next segment, not yet part of it
+ *       spare.EPOCH                      next segment, not yet part of it
  *   DIRECTORY/subscriptions/NAME/        the reading side's
  *
  * TOPIC passes dpi_name_valid() and so is its own file name. PARTITION is
- * decimal without leading zeros. BASE is 16 lower-case hex digits.
+ * decimal without leading zeros. BASE and EPOCH are 16 lower-case hex digits.
  *
  * An offset is a place in the endless row of bytes that a partition is. A
  * segment holds the offsets from its base on: the record at `offset` stands in
@@ -50,6 +50,11 @@ void dpi_log_topic_path(char *buf, const char *directory, const char *topic);
 /* DIRECTORY/topics/TOPIC/PARTITION, and /entry unless entry is NULL. */
 void dpi_log_partition_path(char *buf, const char *directory,
 	const dpi_partition_name *name, const char *entry);
+/* DIRECTORY/topics/TOPIC/PARTITION/spare.EPOCH: an owner's own, so that none
+ * writes to another's. */
+void dpi_log_spare_path(char *buf, const char *directory,
+	const dpi_partition_name *name, uint64_t epoch);
+bool dpi_log_is_spare(const char *entry);
 /* DIRECTORY/topics/TOPIC/PARTITION/BASE.seg. */
 void dpi_log_segment_path(char *buf, const char *directory,
 	const dpi_partition_name *name, uint64_t base);

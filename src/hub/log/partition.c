@@ -272,10 +272,10 @@ static bool is_settled(
 	const dpi_log_hub *hub, const dpi_log_partition *partition)
 {
 	const dpi_segment_owner owner = dpi_log_owner(hub, &partition->name);
+	uint64_t epoch = atomic_load(&partition->settled_epoch);
 
-	return dpi_log_state_is_of(partition->state, &owner) &&
-		atomic_load(&partition->state->epoch) ==
-		atomic_load(&partition->settled_epoch);
+	return epoch != 0 && dpi_log_state_is_of(partition->state, &owner) &&
+		atomic_load(&partition->state->epoch) == epoch;
 }
 
 static dp_status settle(
@@ -335,7 +335,7 @@ static bool add_size(void *user, const char *entry)
 	int64_t size;
 	int fd;
 
-	if (!dpi_log_is_segment(entry, &base) && strcmp(entry, "spare") != 0) {
+	if (!dpi_log_is_segment(entry, &base) && !dpi_log_is_spare(entry)) {
 		return true;
 	}
 	dpi_log_path(path, sum->directory, entry);

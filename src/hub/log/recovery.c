@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/log/recovery.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -79,18 +80,60 @@ static dp_status last_epoch(const dpi_log_hub *hub,
 }
 
 /* Raises the epoch, so that a former owner finds out before it writes. */
-static uint64_t fence(dpi_log_state *state, const dpi_segment_owner *owner,
-	uint64_t epoch_on_disk)
+static uint64_t fence(dpi_log_state *state, const dpi_segment_owner *owner)
 {
-	uint64_t epoch;
-
 	if (!dpi_log_state_is_of(state, owner)) {
 		dpi_log_state_reset(state, owner);
+		return 0;
 	}
-	epoch = atomic_load(&state->epoch);
-	epoch = (epoch > epoch_on_disk ? epoch : epoch_on_disk) + 1;
-	atomic_store(&state->epoch, epoch);
+	return atomic_fetch_add(&state->epoch, 1) + 1;
+}
+
+/* The page was from before a loss of power, or new. */
+static uint64_t raise_above(
+	dpi_log_state *state, uint64_t epoch, uint64_t epoch_on_disk)
+{
+	if (epoch <= epoch_on_disk) {
+		epoch = epoch_on_disk + 1;
+		atomic_store(&state->epoch, epoch);
+	}
 	return epoch;
+}
+
+static bool find_spare(void *user, const char *entry)
+{
+	char *found = user;
+
+	if (!dpi_log_is_spare(entry) || strlen(entry) > NAME_MAX) {
+		return true;
+	}
+	memcpy(found, entry, strlen(entry) + 1);
+	return false;
+}
+
+/* What a former owner has made ready cannot become a segment any more. */
+static dp_status remove_spares(const dpi_log_hub *hub,
+	const dpi_log_partition *partition, dp_error **err)
+{
+	const dpi_os *os = hub->os;
+	char path[DPI_LOG_PATH_MAX];
+	char entry[NAME_MAX + 1];
+	int rc;
+
+	do {
+		entry[0] = '\0';
+		dpi_log_partition_path(
+			path, hub->directory, &partition->name, NULL);
+		rc = os->list(os->self, path, find_spare, entry);
+		if (rc == 0 && entry[0] != '\0') {
+			dpi_log_partition_path(
+				path, hub->directory, &partition->name, entry);
+			rc = os->unlink(os->self, path);
+		}
+	} while (rc == 0 && entry[0] != '\0');
+	return rc == 0 ? DP_OK
+		       : dpi_error_sys(err, -rc,
+				 "what a former owner left cannot be removed");
 }
 
 /* A run of bytes in front of a record that is none. */
@@ -264,14 +307,15 @@ static dp_status recover_last(dpi_log_hub *hub, dpi_log_partition *partition,
 		.hint = hint_of(partition->state, &owner, base),
 		.sources = sources,
 	};
+	uint64_t epoch_on_disk;
 	dpi_segment segment;
 	dp_status st;
 
-	st = last_epoch(hub, &owner, list, &ret->epoch, err);
+	st = last_epoch(hub, &owner, list, &epoch_on_disk, err);
 	if (st != DP_OK) {
 		return st;
 	}
-	ret->epoch = fence(partition->state, &owner, ret->epoch);
+	ret->epoch = raise_above(partition->state, ret->epoch, epoch_on_disk);
 	st = dpi_segment_open(
 		&segment, hub->os, hub->directory, &owner, base, true, err);
 	if (st != DP_OK) {
@@ -294,11 +338,32 @@ static dp_status recover_last(dpi_log_hub *hub, dpi_log_partition *partition,
 	return DP_OK;
 }
 
-static void publish(dpi_log_state *state, const dpi_log_found *found)
+static dp_status publish(
+	dpi_log_state *state, const dpi_log_found *found, dp_error **err)
 {
-	atomic_store(&state->base, found->base);
-	atomic_store(&state->written, found->next);
-	atomic_store(&state->durable, found->next);
+	return dpi_log_state_store(
+		       state, found->epoch, &state->base, found->base) &&
+			dpi_log_state_store(state, found->epoch,
+				&state->written, found->next) &&
+			dpi_log_state_store(state, found->epoch,
+				&state->durable, found->next)
+		? DP_OK
+		: dpi_error_set(err, DP_EIO,
+			  "another process has taken it over meanwhile");
+}
+
+static dp_status recover(dpi_log_hub *hub, dpi_log_partition *partition,
+	const dpi_segment_list *list, dpi_sources *sources,
+	dpi_log_found *found, dp_error **err)
+{
+	dp_status st = DP_OK;
+
+	if (list->count > 0) {
+		st = recover_last(hub, partition, list, sources, found, err);
+	} else {
+		found->epoch = raise_above(partition->state, found->epoch, 0);
+	}
+	return st == DP_OK ? publish(partition->state, found, err) : st;
 }
 
 dp_status dpi_log_recover(dpi_log_hub *hub, dpi_log_partition *partition,
@@ -309,22 +374,21 @@ dp_status dpi_log_recover(dpi_log_hub *hub, dpi_log_partition *partition,
 	dpi_segment_list list;
 	dp_status st;
 
-	st = dpi_segment_list_init(&list, hub->alloc, hub->os, hub->directory,
-		&partition->name, err);
+	found.epoch = fence(partition->state, &owner);
+	st = remove_spares(hub, partition, err);
+	if (st == DP_OK) {
+		st = dpi_segment_list_init(&list, hub->alloc, hub->os,
+			hub->directory, &partition->name, err);
+	}
 	if (st != DP_OK) {
 		return st;
 	}
-	if (list.count > 0) {
-		st = recover_last(hub, partition, &list, sources, &found, err);
-	} else {
-		found.epoch = fence(partition->state, &owner, 0);
-	}
+	st = recover(hub, partition, &list, sources, &found, err);
 	dpi_segment_list_fini(&list, hub->alloc);
 	if (st != DP_OK) {
 		return dpi_error_prefix(err, st, "topic %s, partition %u",
 			partition->topic, partition->name.partition);
 	}
-	publish(partition->state, &found);
 	*ret = found;
 	return DP_OK;
 }

@@ -45,8 +45,8 @@ static int write_zeros(const dpi_os *os, int fd, uint64_t from, uint64_t to)
 
 static void spare_path(const dpi_log_tail *tail, char *buf)
 {
-	dpi_log_partition_path(
-		buf, tail->hub->directory, &tail->partition->name, "spare");
+	dpi_log_spare_path(
+		buf, tail->hub->directory, &tail->partition->name, tail->epoch);
 }
 
 static dp_status sync_directory(const dpi_log_tail *tail, dp_error **err)
@@ -58,7 +58,7 @@ static dp_status sync_directory(const dpi_log_tail *tail, dp_error **err)
 	return dpi_files_sync_dir(tail->hub->os, path, err);
 }
 
-/* Closes and removes what cannot be finished, and what is not ours. */
+/* Closes and removes what cannot be finished, or is not to be. */
 static void discard_spare(dpi_log_tail *tail)
 {
 	const dpi_os *os = tail->hub->os;
@@ -176,20 +176,31 @@ static dp_status write_beginning(dpi_log_tail *tail, dpi_segment *segment,
 	return DP_OK;
 }
 
+/*
+ * Who takes the partition over raises the epoch, then removes our spare, and
+ * then looks which segments there are: so either we see the epoch here, or the
+ * spare is gone, or the segment is found there.
+ */
 static dp_status give_name(dpi_log_tail *tail, uint64_t base, dp_error **err)
 {
 	const dpi_os *os = tail->hub->os;
 	char from[DPI_LOG_PATH_MAX];
 	char to[DPI_LOG_PATH_MAX];
-	dp_status st;
+	dp_status st = dpi_tail_check_right(tail, err);
 	int rc;
 
+	if (st != DP_OK) {
+		return st;
+	}
 	spare_path(tail, from);
 	dpi_log_segment_path(
 		to, tail->hub->directory, &tail->partition->name, base);
 	rc = os->rename(os->self, from, to);
 	if (rc != 0) {
-		return dpi_error_sys(err, -rc, "%s cannot be renamed", from);
+		st = dpi_tail_check_right(tail, err);
+		return st != DP_OK
+			? st
+			: dpi_error_sys(err, -rc, "%s cannot be renamed", from);
 	}
 	st = sync_directory(tail, err);
 	if (st != DP_OK) {
@@ -200,11 +211,24 @@ static dp_status give_name(dpi_log_tail *tail, uint64_t base, dp_error **err)
 	return DP_OK;
 }
 
+static dp_status tell_begun(
+	dpi_log_tail *tail, uint64_t base, uint64_t end, dp_error **err)
+{
+	dpi_log_state *state = tail->partition->state;
+
+	return dpi_log_state_store(state, tail->epoch, &state->base, base) &&
+			dpi_log_state_store(
+				state, tail->epoch, &state->written, end) &&
+			dpi_log_state_store(
+				state, tail->epoch, &state->durable, end)
+		? DP_OK
+		: dpi_tail_check_right(tail, err);
+}
+
 /* Makes the segment that the spare has become the one that is written. */
 static void take_over(
 	dpi_log_tail *tail, const dpi_segment *segment, size_t snapshot_size)
 {
-	dpi_log_state *state = tail->partition->state;
 	const dpi_os *os = tail->hub->os;
 	uint64_t zeroed = tail->spare_zeroed;
 
@@ -225,9 +249,6 @@ static void take_over(
 		&tail->zeroed, zeroed > snapshot_size ? zeroed : snapshot_size);
 	atomic_store(&tail->zeroed_goal, 0);
 	atomic_store(&tail->spare_goal, 0);
-	atomic_store(&state->base, segment->header.base);
-	atomic_store(&state->written, segment->header.base + snapshot_size);
-	atomic_store(&state->durable, segment->header.base + snapshot_size);
 }
 
 static dp_status begin(dpi_log_tail *tail, uint64_t base, uint64_t previous_end,
@@ -262,7 +283,9 @@ static dp_status begin(dpi_log_tail *tail, uint64_t base, uint64_t previous_end,
 	}
 	if (st == DP_OK) {
 		take_over(tail, &segment, snapshot_size);
-	} else if (st != DP_ENOSPC && st != DP_ENOMEM) {
+		st = tell_begun(tail, base, base + snapshot_size, err);
+	}
+	if (st != DP_OK && st != DP_ENOSPC && st != DP_ENOMEM) {
 		dpi_tail_fail(tail);
 	}
 	return st;

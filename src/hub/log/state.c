@@ -57,3 +57,18 @@ void dpi_log_state_reset(dpi_log_state *state, const dpi_segment_owner *owner)
 	atomic_store_explicit(&state->pid, 0, memory_order_relaxed);
 	atomic_store_explicit(&state->magic, MAGIC, memory_order_release);
 }
+
+/* Whoever raises the epoch stores another value then: what was there before is
+ * either still right, or changed. */
+bool dpi_log_state_store(dpi_log_state *state, uint64_t epoch,
+	_Atomic uint64_t *word, uint64_t value)
+{
+	uint64_t seen = atomic_load(word);
+
+	do {
+		if (atomic_load(&state->epoch) != epoch) {
+			return false;
+		}
+	} while (!atomic_compare_exchange_weak(word, &seen, value));
+	return true;
+}

@@ -44,7 +44,16 @@ void dpi_log_state_unmap(dpi_log_state *state, const dpi_os *os);
 bool dpi_log_state_is_of(
 	const dpi_log_state *state, const dpi_segment_owner *owner);
 
-/* Fills in an empty or foreign one. Only with the partition's lock. */
+/* Fills in an empty or foreign one, of epoch 0, which no owner has. Only with
+ * the partition's lock. */
 void dpi_log_state_reset(dpi_log_state *state, const dpi_segment_owner *owner);
+
+/*
+ * Stores one of the page's numbers for the owner of an epoch. Returns false,
+ * and has stored nothing, if there is another owner by now: one that lost its
+ * right between looking at the epoch and storing does no harm.
+ */
+DP_NODISCARD bool dpi_log_state_store(dpi_log_state *state, uint64_t epoch,
+	_Atomic uint64_t *word, uint64_t value);
 
 #endif /* DPI_HUB_LOG_STATE_H */

@@ -45,8 +45,7 @@ static dp_status fail_sys(
 	return DP_EIO;
 }
 
-/* Whether this tail may still write. */
-static dp_status check_right(dpi_log_tail *tail, dp_error **err)
+dp_status dpi_tail_check_right(dpi_log_tail *tail, dp_error **err)
 {
 	if (atomic_load(&tail->has_failed)) {
 		return dpi_tail_failure(tail, err);
@@ -104,7 +103,6 @@ dp_status dpi_tail_open(dpi_log_tail *ret, dpi_log_hub *hub,
 		goto err_after_init;
 	}
 	ret->epoch = found.epoch;
-	(void)dpi_tail_drop_spare(ret);
 	st = begin_anew(ret, &found, err);
 	if (st != DP_OK) {
 		goto err_after_init;
@@ -134,7 +132,7 @@ void dpi_tail_trim(dpi_log_tail *tail)
 {
 	const dpi_os *os = tail->hub->os;
 
-	if (atomic_load(&tail->has_failed)) {
+	if (dpi_tail_check_right(tail, NULL) != DP_OK) {
 		return;
 	}
 	(void)os->truncate(
@@ -309,7 +307,7 @@ static dp_status roll(dpi_log_tail *tail, dp_error **err)
 dp_status dpi_tail_append(dpi_log_tail *tail, const dpi_chunk *chunk,
 	size_t *done, dp_error **err)
 {
-	dp_status st = check_right(tail, err);
+	dp_status st = dpi_tail_check_right(tail, err);
 
 	if (st == DP_OK && is_too_old(tail)) {
 		st = roll(tail, err);
@@ -378,6 +376,16 @@ static dp_status write_some(dpi_log_tail *tail, dp_error **err)
 	return DP_OK;
 }
 
+/* Stores how far the file is. */
+static dp_status tell(
+	dpi_log_tail *tail, _Atomic uint64_t *word, dp_error **err)
+{
+	return dpi_log_state_store(tail->partition->state, tail->epoch, word,
+		       dpi_tail_flushed_end(tail))
+		? DP_OK
+		: dpi_tail_check_right(tail, err);
+}
+
 dp_status dpi_tail_flush(dpi_log_tail *tail, dp_error **err)
 {
 	dp_status st;
@@ -385,7 +393,7 @@ dp_status dpi_tail_flush(dpi_log_tail *tail, dp_error **err)
 	if (tail->piece_count == 0) {
 		return DP_OK;
 	}
-	st = check_right(tail, err);
+	st = dpi_tail_check_right(tail, err);
 	while (st == DP_OK && tail->piece_count > 0) {
 		st = write_some(tail, err);
 	}
@@ -396,9 +404,7 @@ dp_status dpi_tail_flush(dpi_log_tail *tail, dp_error **err)
 	tail->flushed = tail->index;
 	tail->is_unsynced = true;
 	dpi_sources_keep(&tail->sources);
-	atomic_store(
-		&tail->partition->state->written, dpi_tail_flushed_end(tail));
-	return DP_OK;
+	return tell(tail, &tail->partition->state->written, err);
 }
 
 void dpi_tail_give_up(dpi_log_tail *tail)
@@ -426,7 +432,6 @@ static void await_sync_ahead(dpi_log_tail *tail)
 dp_status dpi_tail_sync(dpi_log_tail *tail, dp_error **err)
 {
 	const dpi_os *os = tail->hub->os;
-	dp_status st;
 	int rc;
 
 	if (atomic_load(&tail->has_failed)) {
@@ -439,18 +444,12 @@ dp_status dpi_tail_sync(dpi_log_tail *tail, dp_error **err)
 	if (rc != 0) {
 		return fail_sys(tail, -rc, "a sync", err);
 	}
-	/*
-	 * Whoever had zeros written meanwhile may have taken the error; and
-	 * what a new owner did not see must not be acknowledged.
-	 */
+	/* Whoever had zeros written meanwhile may have taken the error. */
 	await_sync_ahead(tail);
-	st = check_right(tail, err);
-	if (st != DP_OK) {
-		return st;
+	if (atomic_load(&tail->has_failed)) {
+		return dpi_tail_failure(tail, err);
 	}
 	tail->is_unsynced = false;
 	dpi_log_count(&tail->hub->counters.syncs, 1);
-	atomic_store(
-		&tail->partition->state->durable, dpi_tail_flushed_end(tail));
-	return DP_OK;
+	return tell(tail, &tail->partition->state->durable, err);
 }

@@ -118,5 +118,7 @@ uint64_t dpi_tail_flushed_end(const dpi_log_tail *tail);
 dp_status dpi_tail_failure(const dpi_log_tail *tail, dp_error **err);
 /* No more records. For this file's and roll.h's callers. */
 void dpi_tail_fail(dpi_log_tail *tail);
+/* Whether this tail may still write. Errors: DP_EIO, DP_ELOCKED, for good. */
+DP_NODISCARD dp_status dpi_tail_check_right(dpi_log_tail *tail, dp_error **err);
 
 #endif /* DPI_HUB_LOG_TAIL_H */
