@@ -77,6 +77,8 @@ size_t sim_inode_read(
 	const sim_inode *inode, uint8_t *data, size_t size, uint64_t offset);
 void sim_inode_truncate(sim_inode *inode, uint64_t size);
 void sim_inode_sync(sim_inode *inode);
+/* Some of what is not synced becomes durable. */
+void sim_inode_write_back(sim_inode *inode, sim_random *random);
 /* Decides what is left without power. */
 void sim_inode_settle(
 	sim_inode *inode, sim_random *random, bool all, bool none);

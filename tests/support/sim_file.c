@@ -230,6 +230,22 @@ void sim_inode_sync(sim_inode *inode)
 	inode->durable_size = inode->size;
 }
 
+void sim_inode_write_back(sim_inode *inode, sim_random *random)
+{
+	mark_shared_dirty(inode);
+	for (size_t i = 0; i < inode->chunk_count; i++) {
+		sim_chunk *chunk = &inode->chunks[i];
+		uint32_t kept =
+			(uint32_t)sim_random_next(random) & chunk->dirty;
+
+		if (kept != 0 && chunk->durable == NULL) {
+			chunk->durable = sim_alloc(1, SIM_CHUNK);
+		}
+		copy_sectors(chunk->durable, chunk->now, kept);
+		chunk->dirty &= ~kept;
+	}
+}
+
 static uint64_t between(sim_random *random, uint64_t a, uint64_t b)
 {
 	uint64_t low = a < b ? a : b;

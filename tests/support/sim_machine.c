@@ -65,12 +65,34 @@ static bool is_last(long *countdown)
 	return *countdown >= 0 && (*countdown)-- == 0;
 }
 
+/* The kernel does what it may do at any time. */
+static void write_back(struct sim_disk *disk)
+{
+	sim_inode *picked = NULL;
+	uint64_t count = 0;
+
+	if (disk->writes_back == 0 ||
+		sim_random_next(&disk->random) % disk->writes_back != 0) {
+		return;
+	}
+	for (sim_inode *i = disk->tree.inodes; i != NULL; i = i->next) {
+		if (!i->is_directory &&
+			sim_random_next(&disk->random) % ++count == 0) {
+			picked = i;
+		}
+	}
+	if (picked != NULL) {
+		sim_inode_write_back(picked, &disk->random);
+	}
+}
+
 sim_fate sim_count_change(sim_process *process)
 {
 	struct sim_disk *disk = process->disk;
 	bool is_killed = is_last(&process->countdown);
 
 	disk->changes++;
+	write_back(disk);
 	if (is_last(&disk->countdown)) {
 		return SIM_LOSES_POWER;
 	}
@@ -159,6 +181,13 @@ const dpi_os *sim_disk_start(struct sim_disk *disk)
 	disk->processes = process;
 	(void)pthread_mutex_unlock(&disk->lock);
 	return &process->os;
+}
+
+void sim_disk_write_back(struct sim_disk *disk, uint32_t one_in)
+{
+	(void)pthread_mutex_lock(&disk->lock);
+	disk->writes_back = one_in;
+	(void)pthread_mutex_unlock(&disk->lock);
 }
 
 struct virtual_clock *sim_disk_clock(struct sim_disk *disk)

@@ -53,6 +53,7 @@ struct sim_disk {
 	long changes;
 	long countdown; /* changing calls before the power is cut; -1: never */
 	bool has_crashed;
+	uint32_t writes_back; /* once in so many changes; 0: never */
 };
 
 typedef enum sim_fate { SIM_LIVES, SIM_IS_KILLED, SIM_LOSES_POWER } sim_fate;

@@ -49,6 +49,13 @@ const dpi_os *sim_disk_start(struct sim_disk *disk);
 struct virtual_clock *sim_disk_clock(struct sim_disk *disk);
 
 /*
+ * From now on the kernel writes some sectors of a file back at any time, on
+ * average once in so many changes, so that older contents may be what is left.
+ * 0: it does not, as at first.
+ */
+void sim_disk_write_back(struct sim_disk *disk, uint32_t one_in);
+
+/*
  * Calls that change something on the disk, so far: open that creates, pwritev,
  * truncate, fdatasync, fsync, rename, unlink, mkdir, rmdir.
  */
