@@ -13,9 +13,9 @@ struct dpi_log_committer {
 	dpi_log_hub *hub;
 	int alarm;
 	pthread_t thread;
-	pthread_mutex_t lock;    /* guards what follows, and due of writers */
-	dpi_log_writer *writers; /* that are due at some time */
-	dp_time_ns set_to;       /* the alarm; DP_FOREVER: not set */
+	pthread_mutex_t lock; /* guards what follows, and due of writers */
+	dpi_dues dues;
+	dp_time_ns set_to; /* the alarm; DP_FOREVER: not set */
 	bool must_stop;
 };
 
@@ -42,45 +42,44 @@ static void set_alarm(dpi_log_committer *committer, dp_time_ns at_ns)
 	}
 }
 
+dp_status dpi_log_committer_join(dpi_log_committer *committer, dp_error **err)
+{
+	dp_status st;
+
+	dpi_lock(&committer->lock);
+	st = dpi_dues_join(&committer->dues, committer->hub->alloc, err);
+	dpi_unlock(&committer->lock);
+	return st;
+}
+
 void dpi_log_committer_arm(
 	dpi_log_committer *committer, dpi_log_writer *w, dp_time_ns at_ns)
 {
 	dpi_lock(&committer->lock);
-	if (at_ns < w->due) {
-		if (w->due == DP_FOREVER) {
-			w->next = committer->writers;
-			committer->writers = w;
-		}
-		w->due = at_ns;
+	if (at_ns < w->due.at_ns) {
+		dpi_dues_set(&committer->dues, &w->due, at_ns);
 		set_alarm(committer, at_ns);
 	}
 	dpi_unlock(&committer->lock);
 }
 
-/*
- * A writer that is due, taken off the list, or NULL; with the alarm set for
- * those that are due later.
- */
+static dpi_log_writer *writer_of(dpi_due *due)
+{
+	return (dpi_log_writer *)((char *)due - offsetof(dpi_log_writer, due));
+}
+
+/* A writer that is due, or NULL, with the alarm set for who is due next. */
 static dpi_log_writer *take_due(dpi_log_committer *committer, dp_time_ns now)
 {
-	dpi_log_writer **link = &committer->writers;
-	dpi_log_writer *found = NULL;
+	dpi_due *due;
 
 	dpi_lock(&committer->lock);
-	while (*link != NULL) {
-		dpi_log_writer *w = *link;
-
-		if (found == NULL && w->due <= now) {
-			found = w;
-			w->due = DP_FOREVER;
-			*link = w->next;
-			continue;
-		}
-		set_alarm(committer, w->due);
-		link = &w->next;
+	due = dpi_dues_take(&committer->dues, now);
+	if (due == NULL) {
+		set_alarm(committer, dpi_dues_first(&committer->dues));
 	}
 	dpi_unlock(&committer->lock);
-	return found;
+	return due != NULL ? writer_of(due) : NULL;
 }
 
 static void commit_due(dpi_log_committer *committer)
@@ -174,5 +173,6 @@ void dpi_log_committer_free(dpi_log_committer *committer)
 
 	(void)os->alarm_close(os->self, committer->alarm);
 	(void)pthread_mutex_destroy(&committer->lock);
+	dpi_dues_fini(&committer->dues, committer->hub->alloc);
 	dpi_free(committer->hub->alloc, committer, 1, sizeof(*committer));
 }

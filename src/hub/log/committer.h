@@ -22,6 +22,10 @@ void dpi_log_committer_stop(dpi_log_committer *committer);
 /* After that, or in a child after fork(), which has no such thread. */
 void dpi_log_committer_free(dpi_log_committer *committer);
 
+/* Makes room for one writer more, before its first arm. Errors: DP_ENOMEM. */
+DP_NODISCARD dp_status dpi_log_committer_join(
+	dpi_log_committer *committer, dp_error **err);
+
 /* Commits w no later than at_ns (monotonic). Any thread. */
 void dpi_log_committer_arm(
 	dpi_log_committer *committer, dpi_log_writer *w, dp_time_ns at_ns);

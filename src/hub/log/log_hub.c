@@ -110,19 +110,6 @@ static dp_status get_stats(dp_hub *base, dp_hub_stats *ret, dp_error **err)
 	return st;
 }
 
-static dpi_log_writer *find_writer(const dpi_log_hub *hub, const char *topic)
-{
-	const dpi_log_partition *partition = hub->partitions;
-
-	for (; partition != NULL; partition = partition->next) {
-		if (partition->writer != NULL &&
-			strcmp(partition->topic, topic) == 0) {
-			return partition->writer;
-		}
-	}
-	return NULL;
-}
-
 static dp_status make_writer(dpi_log_hub *hub, const char *topic,
 	dpi_log_writer **ret, dp_error **err)
 {
@@ -145,7 +132,7 @@ static dp_status get_writer(dp_hub *base, const char *topic,
 		return st;
 	}
 	dpi_lock(&hub->lock);
-	w = find_writer(hub, topic);
+	w = dpi_partitions_writer(hub, topic);
 	if (w == NULL) {
 		st = make_writer(hub, topic, &w, err);
 	}

@@ -40,10 +40,15 @@
 
 typedef struct dpi_log_writer dpi_log_writer;
 
+/* Lists of partitions, by their topic's hash: thousands of topics, a few tens
+ * each. */
+#define DPI_LOG_BUCKETS 256u
+
 /* A partition that is known to this hub. Lives until the hub closes. */
 typedef struct dpi_log_partition {
 	struct dpi_log_partition *next;
-	dpi_partition_name name; /* name.topic points to topic */
+	struct dpi_log_partition *in_bucket; /* the next; under hub->lock */
+	dpi_partition_name name;             /* name.topic points to topic */
 	char topic[DPI_LOG_TOPIC_MAX + 1];
 	dpi_log_state *state;   /* mapped as long as the partition lives */
 	dpi_log_writer *writer; /* this hub's, or NULL; under hub->lock */
@@ -83,6 +88,7 @@ typedef struct dpi_log_hub {
 	pthread_mutex_t lock;     /* guards what follows */
 	/* Only grows, at the front; what is in it may be read unlocked. */
 	dpi_log_partition *partitions;
+	dpi_log_partition *buckets[DPI_LOG_BUCKETS]; /* by topic */
 	uint32_t layout_seen; /* news->layout at the last listing */
 	bool is_listed;
 	struct dpi_log_committer *committer; /* NULL before the first writer */

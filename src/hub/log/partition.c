@@ -18,22 +18,43 @@
 #define SETTLING_WAIT (10 * DP_SECOND)
 #define SETTLING_LOOK DP_MILLISECOND
 
-static dpi_log_partition *find(
-	const dpi_log_hub *hub, const char *topic, uint32_t number)
+/* Where the partitions of a topic are hung up. */
+static dpi_log_partition **bucket_of(dpi_log_hub *hub, const char *topic)
 {
-	dpi_log_partition *partition = hub->partitions;
+	uint64_t hash = dpi_hash64(0, topic, strlen(topic));
+
+	return &hub->buckets[hash % DPI_LOG_BUCKETS];
+}
+
+static dpi_log_partition *find(
+	dpi_log_hub *hub, const char *topic, uint32_t number)
+{
+	dpi_log_partition *partition = *bucket_of(hub, topic);
 
 	while (partition != NULL &&
 		(partition->name.partition != number ||
 			strcmp(partition->topic, topic) != 0)) {
-		partition = partition->next;
+		partition = partition->in_bucket;
 	}
 	return partition;
+}
+
+dpi_log_writer *dpi_partitions_writer(dpi_log_hub *hub, const char *topic)
+{
+	dpi_log_partition *partition = *bucket_of(hub, topic);
+
+	while (partition != NULL &&
+		(partition->writer == NULL ||
+			strcmp(partition->topic, topic) != 0)) {
+		partition = partition->in_bucket;
+	}
+	return partition != NULL ? partition->writer : NULL;
 }
 
 static dp_status add(dpi_log_hub *hub, const char *topic, uint32_t number,
 	dpi_log_partition **ret, dp_error **err)
 {
+	dpi_log_partition **bucket = bucket_of(hub, topic);
 	dpi_log_partition *partition;
 	dp_status st;
 
@@ -52,6 +73,8 @@ static dp_status add(dpi_log_hub *hub, const char *topic, uint32_t number,
 		dpi_free(hub->alloc, partition, 1, sizeof(*partition));
 		return st;
 	}
+	partition->in_bucket = *bucket;
+	*bucket = partition;
 	partition->next = hub->partitions;
 	hub->partitions = partition;
 	*ret = partition;
@@ -139,6 +162,7 @@ static dp_status make(dpi_log_hub *hub, const dpi_partition_name *name,
 	dpi_log_partition **ret, dp_error **err)
 {
 	char path[DPI_LOG_PATH_MAX];
+	uint32_t layout;
 	dp_status st;
 
 	dpi_log_partition_path(path, hub->directory, name, NULL);
@@ -147,7 +171,9 @@ static dp_status make(dpi_log_hub *hub, const dpi_partition_name *name,
 		st = add(hub, name->topic, name->partition, ret, err);
 	}
 	if (st == DP_OK) {
-		atomic_fetch_add(&hub->news->layout, 1);
+		layout = atomic_fetch_add(&hub->news->layout, 1);
+		/* We need not list for what we made ourselves. */
+		hub->layout_seen += layout == hub->layout_seen;
 		dpi_log_news_tell(hub->news, hub->os);
 	}
 	return st;
@@ -349,12 +375,12 @@ static bool add_size(void *user, const char *entry)
 }
 
 static bool is_first_of_topic(
-	const dpi_log_hub *hub, const dpi_log_partition *partition)
+	dpi_log_hub *hub, const dpi_log_partition *partition)
 {
-	const dpi_log_partition *other = hub->partitions;
+	const dpi_log_partition *other = *bucket_of(hub, partition->topic);
 
 	while (strcmp(other->topic, partition->topic) != 0) {
-		other = other->next;
+		other = other->in_bucket;
 	}
 	return other == partition;
 }

@@ -26,6 +26,9 @@ DP_NODISCARD dp_status dpi_partitions_claim(dpi_log_hub *hub, const char *topic,
 void dpi_partitions_settled(dpi_log_hub *hub, const dpi_partition_name *name);
 void dpi_partitions_give(dpi_log_hub *hub, dpi_log_partition *partition);
 
+/* This hub's writer of a topic, or NULL. The caller holds hub->lock. */
+dpi_log_writer *dpi_partitions_writer(dpi_log_hub *hub, const char *topic);
+
 /* Unmaps and frees all. */
 void dpi_partitions_fini(dpi_log_hub *hub);
 

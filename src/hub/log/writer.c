@@ -222,7 +222,11 @@ dp_status dpi_log_writer_new(dpi_log_writer **ret, dpi_log_hub *hub,
 			err, DP_ENOMEM, "no memory to write topic %s", topic);
 	}
 	w->hub = hub;
-	w->due = DP_FOREVER;
+	w->due.at_ns = DP_FOREVER;
+	st = dpi_log_committer_join(hub->committer, err);
+	if (st != DP_OK) {
+		goto err_after_alloc;
+	}
 	st = dpi_partitions_claim(hub, topic, &w->partition, err);
 	if (st != DP_OK) {
 		goto err_after_alloc;

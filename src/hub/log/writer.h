@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hub/log/due.h"
 #include "hub/log/log_hub.h"
 #include "hub/log/tail.h"
 
@@ -34,8 +35,7 @@ struct dpi_log_writer {
 	dpi_writer writer; /* first */
 	dpi_log_hub *hub;
 	dpi_log_partition *partition;
-	struct dpi_log_writer *next; /* the committer's */
-	dp_time_ns due;              /* the committer's, under its lock */
+	dpi_due due; /* the committer's, under its lock */
 
 	pthread_mutex_t lock; /* guards what follows */
 	bool is_taken;        /* somebody has the turn */
