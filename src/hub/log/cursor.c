@@ -27,8 +27,7 @@ static void encode(uint8_t *slot, const dpi_cursor_file *file)
 	dpi_store_u32(slot + CRC_AT, dpi_crc32c(0, slot, CRC_AT));
 }
 
-/* Takes a slot over if it is good and newer than what file has. */
-static void decode(dpi_cursor_file *file, const uint8_t *slot)
+void dpi_cursor_take_slot(dpi_cursor_file *file, const uint8_t *slot)
 {
 	uint64_t sequence = dpi_load_u64(slot + 16);
 
@@ -55,8 +54,8 @@ static dp_status load(dpi_cursor_file *file, const char *path, dp_error **err)
 		return dpi_error_sys(
 			err, (int)-size, "%s cannot be read", path);
 	}
-	decode(file, slots);
-	decode(file, slots + DPI_CURSOR_SLOT);
+	dpi_cursor_take_slot(file, slots);
+	dpi_cursor_take_slot(file, slots + DPI_CURSOR_SLOT);
 	file->is_new = size == 0;
 	file->is_damaged = size > 0 && file->sequence == 0;
 	return DP_OK;

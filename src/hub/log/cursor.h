@@ -41,6 +41,12 @@ typedef struct dpi_cursor_file {
 } dpi_cursor_file;
 
 /*
+ * Takes over what stands in a slot, if it is good, of this key, and newer than
+ * what file has. Needs no more of file than a key, and zeros.
+ */
+void dpi_cursor_take_slot(dpi_cursor_file *file, const uint8_t *slot);
+
+/*
  * Opens a cursor, and makes it if it is not there. A new one is durably named
  * on return.
  *

@@ -72,7 +72,7 @@ static dp_status decode(uint8_t *uuid, const uint8_t *page,
 	return DP_OK;
 }
 
-static dp_status read_identity(
+dp_status dpi_identity_read(
 	uint8_t *uuid, const dpi_os *os, const char *directory, dp_error **err)
 {
 	uint8_t page[DPI_LOG_PAGE] = {0};
@@ -190,7 +190,7 @@ static dp_status read_or_make(
 	if (st != DP_OK) {
 		return st;
 	}
-	return has ? read_identity(uuid, os, directory, err)
+	return has ? dpi_identity_read(uuid, os, directory, err)
 		   : make(uuid, os, directory, err);
 }
 
@@ -220,7 +220,7 @@ dp_status dpi_identity_open(uint8_t *uuid, dpi_locks *ret_locks,
 
 	st = prepare_directory(os, directory, &has, err);
 	if (st == DP_OK && has) {
-		st = read_identity(uuid, os, directory, err);
+		st = dpi_identity_read(uuid, os, directory, err);
 	}
 	if (st != DP_OK) {
 		return st;

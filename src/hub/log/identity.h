@@ -24,4 +24,14 @@ DP_NODISCARD dp_status dpi_identity_open(uint8_t *uuid, dpi_locks *ret_locks,
 	const dp_allocator *alloc, const dpi_os *os, const char *directory,
 	dp_error **err);
 
+/*
+ * Reads the identity of a directory that is a log, and changes nothing.
+ *
+ * Errors: DP_ENOTFOUND  there is none
+ *         DP_ECORRUPT   neither copy is whole, or of a format that is not ours
+ *         DP_EIO, DP_EDENIED
+ */
+DP_NODISCARD dp_status dpi_identity_read(
+	uint8_t *uuid, const dpi_os *os, const char *directory, dp_error **err);
+
 #endif /* DPI_HUB_LOG_IDENTITY_H */
