@@ -337,6 +337,13 @@ typedef struct dp_subscription_stats {
 	uint64_t backlog_events;
 	/** Age of the oldest of those, by append time; 0 if there is none. */
 	dp_time_ns system_lag_ns;
+	/**
+	 * Runs of bytes of the log that it did not get: damaged, or gone before
+	 * they were read. The log callback is told where they are.
+	 */
+	uint64_t skipped_runs;
+	/** Bytes of those runs. */
+	uint64_t skipped_bytes;
 } dp_subscription_stats;
 
 /**

@@ -455,7 +455,8 @@ dp_status dpi_memory_subscribe(dpi_memory_hub *hub, const char *name,
 		return dpi_error_set(
 			err, DP_ENOMEM, "no memory for a subscription");
 	}
-	backend->backend = (dpi_backend){&backend_ops, hub->hub.rt, &hub->hub};
+	backend->backend = (dpi_backend){
+		.ops = &backend_ops, .rt = hub->hub.rt, .hub = &hub->hub};
 	backend->hub = hub;
 	backend->store = hub->store;
 	dpi_lock(&hub->store->lock);

@@ -2,6 +2,7 @@
 #ifndef DPI_HUB_READER_H
 #define DPI_HUB_READER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -76,11 +77,18 @@ typedef struct dpi_reader_ops {
 	void (*release)(dpi_reader *reader);
 } dpi_reader_ops;
 
+/* Runs of offsets that a subscription did not get. Relaxed: for people. */
+typedef struct dpi_skipped {
+	_Atomic uint64_t runs;
+	_Atomic uint64_t bytes;
+} dpi_skipped;
+
 /* The hub's side of one open subscription. */
 typedef struct dpi_backend {
 	const struct dpi_backend_ops *ops;
 	dp_runtime *rt;
 	dp_hub *hub;
+	dpi_skipped skipped; /* by its readers so far */
 } dpi_backend;
 
 typedef struct dpi_backend_ops {

@@ -186,6 +186,8 @@ static dp_status engine_stats(
 	ret->delivered_events = engine->delivered;
 	ret->redelivered_events = engine->redelivered;
 	ret->acked_events = engine->acked;
+	ret->skipped_runs = atomic_load(&engine->backend->skipped.runs);
+	ret->skipped_bytes = atomic_load(&engine->backend->skipped.bytes);
 	st = dpi_engine_claim(engine, err);
 	for (dpi_held *held = engine->first; st == DP_OK && held != NULL;
 		held = held->next) {

@@ -103,7 +103,7 @@ AT(dp_subscription_options, outstanding_bytes, 32);
 AT(dp_subscription_options, start, 40);
 AT(dp_subscription_options, read_level, 44);
 
-SIZE(dp_subscription_stats, 56);
+SIZE(dp_subscription_stats, 72);
 AT(dp_subscription_stats, struct_size, 0);
 AT(dp_subscription_stats, delivered_events, 8);
 AT(dp_subscription_stats, redelivered_events, 16);
@@ -111,6 +111,8 @@ AT(dp_subscription_stats, acked_events, 24);
 AT(dp_subscription_stats, outstanding_events, 32);
 AT(dp_subscription_stats, backlog_events, 40);
 AT(dp_subscription_stats, system_lag_ns, 48);
+AT(dp_subscription_stats, skipped_runs, 56);
+AT(dp_subscription_stats, skipped_bytes, 64);
 
 SIZE(dp_job_options, 64);
 AT(dp_job_options, struct_size, 0);

@@ -7,24 +7,32 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "hub/log/damage.h"
 #include "hub/log/scan.h"
 
-#define DPI_MSG_READ_DAMAGED 0x19c4e7b3u
 /* Read ahead: a read of this size costs little more than the copy. */
 #define READ_BYTES ((size_t)256 << 10)
 /* Listings that a segment may vanish from before it is opened. */
 #define TRIES 8
 
 void dpi_events_init(dpi_log_events *events, dpi_log_hub *hub,
-	dpi_log_partition *partition, uint64_t epoch)
+	dpi_log_partition *partition, const char *subscription,
+	dpi_skipped *skipped)
 {
 	*events = (dpi_log_events){
 		.hub = hub,
 		.partition = partition,
 		.owner = dpi_log_owner(hub, &partition->name),
 		.segment = {.fd = -1},
-		.epoch = epoch,
+		.subscription = subscription,
+		.skipped = skipped,
 	};
+}
+
+void dpi_events_set_place(dpi_log_events *events, uint64_t epoch)
+{
+	events->epoch = epoch;
+	events->has_place = true;
 }
 
 static void free_data(dpi_log_events *events)
@@ -63,6 +71,46 @@ static dp_status open_segment(
 
 	return dpi_segment_open(
 		ret, hub->os, hub->directory, &events->owner, base, false, err);
+}
+
+static void count_skipped(const dpi_log_events *events, uint64_t bytes)
+{
+	dpi_log_count(&events->skipped->runs, 1);
+	dpi_log_count(&events->skipped->bytes, bytes);
+}
+
+static void tell_damage(dpi_log_events *events)
+{
+	if (events->damage_from < events->damage_to) {
+		count_skipped(events, events->damage_to - events->damage_from);
+		dpi_log_tell_damaged(events->hub, events->partition,
+			events->damage_from, events->damage_to);
+		events->damage_from = events->damage_to;
+	}
+}
+
+/* One run may be met in pieces, and again after the reader was set back. */
+static void note_damage(dpi_log_events *events, uint64_t from, uint64_t to)
+{
+	if (from < events->damage_to) {
+		return;
+	}
+	if (from > events->damage_to) {
+		tell_damage(events);
+		events->damage_from = from;
+	}
+	events->damage_to = to;
+}
+
+/* The oldest segment begins after the place to go on at. */
+static void note_gone(
+	dpi_log_events *events, const dpi_segment *oldest, uint64_t at)
+{
+	if (events->has_place && at < oldest->header.previous_end) {
+		count_skipped(events, oldest->header.previous_end - at);
+		dpi_log_tell_gone(events->hub, events->partition,
+			events->subscription, at, oldest->header.previous_end);
+	}
 }
 
 /* Where the records before the segment at base end, as its header says. */
@@ -110,8 +158,10 @@ static dp_status open_from_list(dpi_log_events *events,
 		events->epoch = segment.header.epoch;
 	}
 	if (*at < list->bases[i]) {
+		note_gone(events, &segment, *at);
 		*at = list->bases[i];
 	}
+	events->has_place = true;
 	return DP_OK;
 }
 
@@ -238,23 +288,6 @@ static dp_status read_at(dpi_log_events *events, uint64_t at, uint64_t limit,
 	return DP_OK;
 }
 
-static void count_damage(dpi_log_events *events, uint64_t at, uint64_t bytes)
-{
-	dpi_log_counters *counters = &events->hub->counters;
-
-	if (at < events->damage_counted) {
-		return;
-	}
-	events->damage_counted = at + bytes;
-	dpi_log_count(&counters->corrupt_events, 1);
-	dpi_log_count(&counters->corrupt_bytes, bytes);
-	dpi_log(events->hub->hub.rt, DP_LOG_ERROR, DPI_MSG_READ_DAMAGED, "hub",
-		events->partition->topic,
-		"partition %u: no record for %llu bytes from offset %llu on",
-		(unsigned)events->partition->name.partition,
-		(unsigned long long)bytes, (unsigned long long)at);
-}
-
 /* What a walk of the data in memory came to. */
 typedef enum walk_end {
 	WALK_FULL,    /* the limits of the caller, or the end of the data */
@@ -317,7 +350,7 @@ static void skip_damage(dpi_log_events *events, uint64_t *at, uint64_t limit)
 	skipped = dpi_walk_resync(
 		events->data + (size_t)(*at - events->data_at), size,
 		*at - events->segment.header.base, events->segment.salt);
-	count_damage(events, *at, skipped);
+	note_damage(events, *at, *at + skipped);
 	*at += skipped;
 }
 
@@ -329,7 +362,7 @@ static void skip_missing(dpi_log_events *events, uint64_t *at, uint64_t limit)
 		close_segment(events);
 		return;
 	}
-	count_damage(events, *at, limit - *at);
+	note_damage(events, *at, limit);
 	*at = limit;
 }
 
@@ -385,32 +418,31 @@ static dp_status find_in_segment(dpi_log_events *events, uint64_t *at,
 dp_status dpi_events_find(dpi_log_events *events, uint64_t from, uint64_t end,
 	size_t max_events, size_t max_bytes, uint64_t *ret_next, dp_error **err)
 {
+	dp_status st = DP_OK;
 	uint64_t at = from;
 
 	events->place_count = 0;
 	events->bytes = 0;
-	while (at < end && events->place_count == 0) {
+	while (st == DP_OK && at < end && events->place_count == 0) {
 		uint64_t limit;
-		dp_status st = DP_OK;
 
 		if (!is_in_segment(events, at)) {
 			st = locate(events, &at, err);
 		}
-		if (st == DP_EAGAIN) {
-			break;
-		}
 		if (st != DP_OK) {
-			return st;
+			break;
 		}
 		limit = events->records_end < end ? events->records_end : end;
 		st = find_in_segment(
 			events, &at, limit, max_events, max_bytes, err);
-		if (st != DP_OK) {
-			return st;
-		}
-		if (events->segment.fd >= 0 && at >= events->records_end) {
+		if (st == DP_OK && events->segment.fd >= 0 &&
+			at >= events->records_end) {
 			at = events->next_base;
 		}
+	}
+	tell_damage(events);
+	if (st != DP_OK && st != DP_EAGAIN) {
+		return st;
 	}
 	*ret_next = at;
 	return events->place_count > 0 ? DP_OK : DP_EAGAIN;

@@ -7,14 +7,16 @@
 #include <stdint.h>
 
 #include "hub/log/log_hub.h"
+#include "hub/reader.h"
 
 /*
  * Finds the events of a partition, segment after segment, in memory that is
  * read ahead: who asks for one event at a time does not read the file each
  * time. Any process may have written them.
  *
- * Damage is skipped up to the next record that is whole, and counted once.
- * Where retention was here first, it goes on at the oldest event.
+ * Damage is skipped up to the next record that is whole, counted once and told
+ * of. Where retention was here first, it goes on at the oldest event; that is
+ * told of, too, if the subscription had not come so far.
  *
  * One thread at a time.
  */
@@ -39,14 +41,26 @@ typedef struct dpi_log_events {
 	size_t place_capacity;
 	size_t bytes; /* of those events */
 
-	uint64_t damage_counted; /* damage below it was counted */
+	uint64_t damage_from; /* not told yet, to damage_to */
+	uint64_t damage_to;   /* damage below it was met */
+
+	/* What is missing before the oldest segment was not retention's, as the
+	 * subscription has been here before. */
+	bool has_place;
+	const char *subscription;
+	dpi_skipped *skipped;
 } dpi_log_events;
 
 #define DPI_EVENTS_OPEN UINT64_MAX
 
-/* Allocates and opens nothing yet. epoch: of the cursor. */
+/*
+ * Allocates and opens nothing yet. epoch: of the cursor, if has_place.
+ * Borrows subscription, for messages, and skipped.
+ */
 void dpi_events_init(dpi_log_events *events, dpi_log_hub *hub,
-	dpi_log_partition *partition, uint64_t epoch);
+	dpi_log_partition *partition, const char *subscription,
+	dpi_skipped *skipped);
+void dpi_events_set_place(dpi_log_events *events, uint64_t epoch);
 void dpi_events_fini(dpi_log_events *events);
 
 /*

@@ -10,6 +10,8 @@
 #define BASE_DIGITS 16u
 #define SPARE "spare."
 #define SUFFIX ".seg"
+/* No log comes so far; past it, offsets could overflow. */
+#define BASE_MAX (UINT64_MAX >> 2)
 
 DP_PRINTF(2, 3) static void format(char *buf, const char *fmt, ...)
 {
@@ -82,7 +84,7 @@ bool dpi_log_is_segment(const char *entry, uint64_t *ret_base)
 		}
 		base = base << 4 | value;
 	}
-	if (strcmp(entry + BASE_DIGITS, SUFFIX) != 0) {
+	if (strcmp(entry + BASE_DIGITS, SUFFIX) != 0 || base > BASE_MAX) {
 		return false;
 	}
 	*ret_base = base;

@@ -233,7 +233,8 @@ dp_status dpi_log_subscribe(dp_hub *base, const char *name,
 		return dpi_error_set(
 			err, DP_ENOMEM, "no memory for a subscription");
 	}
-	backend->backend = (dpi_backend){&backend_ops, base->rt, base};
+	backend->backend =
+		(dpi_backend){.ops = &backend_ops, .rt = base->rt, .hub = base};
 	backend->hub = hub;
 	backend->read_level = opts->read_level;
 	st = dpi_claims_open(&backend->claims, hub, name, opts, err);

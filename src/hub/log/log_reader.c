@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "hub/log/damage.h"
 #include "hub/log/epoch.h"
 #include "hub/log/log_backend.h"
 #include "hub/log/registration.h"
@@ -58,6 +59,19 @@ static bool copy_event(
 	return true;
 }
 
+static void tell_unreadable(dpi_log_reader *reader, size_t number)
+{
+	const dpi_log_events *events = &reader->events;
+	dpi_skipped *skipped = &reader->backend->backend.skipped;
+	uint64_t at = dpi_events_offset(events, number);
+	uint32_t size = dpi_record_size(dpi_events_record(events, number));
+
+	dpi_log_count(&skipped->runs, 1);
+	dpi_log_count(&skipped->bytes, size);
+	dpi_log_tell_damaged(
+		reader->backend->hub, reader->partition, at, at + size);
+}
+
 static dp_status make_batch(
 	dpi_log_reader *reader, dp_batch **ret_batch, dp_error **err)
 {
@@ -72,7 +86,7 @@ static dp_status make_batch(
 	}
 	for (size_t i = 0; i < events->place_count; i++) {
 		if (!copy_event(batch, events, i)) {
-			dpi_log_count(&hub->counters.corrupt_events, 1);
+			tell_unreadable(reader, i);
 		}
 	}
 	*ret_batch = batch;
@@ -288,8 +302,11 @@ dp_status dpi_log_reader_new(dpi_log_reader **ret, dpi_log_backend *backend,
 	if (st != DP_OK) {
 		goto err_after_reader;
 	}
-	dpi_events_init(
-		&reader->events, backend->hub, partition, reader->file.epoch);
+	dpi_events_init(&reader->events, backend->hub, partition,
+		backend->claims.name, &backend->backend.skipped);
+	if (reader->file.sequence > 0) {
+		dpi_events_set_place(&reader->events, reader->file.epoch);
+	}
 	reader->reader = (dpi_reader){
 		.ops = &reader_ops,
 		.name = partition->name,

@@ -26,6 +26,10 @@ void dpi_log_news_unmap(dpi_log_news *news, const dpi_os *os)
 	dpi_log_page_unmap(news, os);
 }
 
+/* So many never wait: the page is damaged. From half of it, a count that is
+ * wrong does not come to 0 while somebody waits. */
+#define WAITERS_MAX (UINT32_MAX / 2)
+
 /*
  * Telling changes the word and then looks for waiters; waiting says so and
  * then looks at the word. Both in one order for all (seq_cst), so one of the
@@ -42,7 +46,9 @@ void dpi_log_news_tell(dpi_log_news *news, const dpi_os *os)
 void dpi_log_news_wait(dpi_log_news *news, const dpi_os *os, uint32_t seen,
 	dp_time_ns deadline_ns)
 {
-	atomic_fetch_add(&news->waiters, 1);
+	if (atomic_fetch_add(&news->waiters, 1) > WAITERS_MAX) {
+		atomic_store(&news->waiters, WAITERS_MAX / 2);
+	}
 	if (atomic_load(&news->word) == seen) {
 		(void)os->wait(
 			os->self, (uint32_t *)&news->word, seen, deadline_ns);

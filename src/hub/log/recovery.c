@@ -5,28 +5,32 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "hub/log/damage.h"
+#include "hub/log/misplaced.h"
 #include "hub/log/scan.h"
 
-#define DPI_MSG_LOG_DAMAGED 0x6b1f93a2u
-#define DPI_MSG_LOG_TORN 0x2e07c5d4u
+/* Owners that a partition can have without one that writes a segment. */
+#define EPOCHS_MAX ((uint64_t)1 << 40)
 
-/* What the state page says of the last segment, if it speaks of it at all. */
+/* What the state page says of the last segment, or of one that was behind it
+ * and is not there any more. */
 typedef struct dpi_log_hint {
 	bool is_valid;
+	uint64_t base;
 	uint64_t written;
 	uint64_t durable;
 } dpi_log_hint;
 
 /* One pass over the last segment. */
 typedef struct dpi_log_pass {
+	dpi_log_hub *hub;
+	const dpi_log_partition *partition;
 	const dpi_segment *segment;
 	dpi_log_hint hint;
 	dpi_sources *sources; /* or NULL */
 	uint64_t end;         /* index after the last record */
 	uint64_t events;
-	uint64_t corrupt_runs;
-	uint64_t corrupt_bytes;
-	uint64_t torn_bytes;
+	bool is_damaged;
 	bool has_snapshot;
 } dpi_log_pass;
 
@@ -34,19 +38,19 @@ typedef struct dpi_log_pass {
  * A page from before a loss of power may be old. Then it says less than was
  * durable, never more, as it was written after the data were.
  */
-static dpi_log_hint hint_of(const dpi_log_state *state,
-	const dpi_segment_owner *owner, uint64_t base)
+static dpi_log_hint hint_of(
+	const dpi_log_state *state, uint64_t epoch, uint64_t base)
 {
-	dpi_log_hint hint = {false, 0, 0};
+	uint64_t last = atomic_load(&state->base);
+	dpi_log_hint hint = {
+		.base = last,
+		.written = atomic_load(&state->written),
+		.durable = atomic_load(&state->durable),
+	};
 
-	if (dpi_log_state_is_of(state, owner) &&
-		atomic_load(&state->base) == base) {
-		hint.written = atomic_load(&state->written);
-		hint.durable = atomic_load(&state->durable);
-		hint.is_valid = hint.durable >= base &&
-			hint.written >= hint.durable &&
-			hint.written - base <= UINT32_MAX;
-	}
+	hint.is_valid = epoch != 0 && last >= base && hint.durable >= last &&
+		hint.written >= hint.durable &&
+		hint.written - last <= UINT32_MAX;
 	return hint;
 }
 
@@ -79,7 +83,8 @@ static dp_status last_epoch(const dpi_log_hub *hub,
 	return DP_OK;
 }
 
-/* Raises the epoch, so that a former owner finds out before it writes. */
+/* Raises the epoch, so that a former owner finds out before it writes. 0: the
+ * page was lost. */
 static uint64_t fence(dpi_log_state *state, const dpi_segment_owner *owner)
 {
 	if (!dpi_log_state_is_of(state, owner)) {
@@ -89,11 +94,12 @@ static uint64_t fence(dpi_log_state *state, const dpi_segment_owner *owner)
 	return atomic_fetch_add(&state->epoch, 1) + 1;
 }
 
-/* The page was from before a loss of power, or new. */
+/* The page was from before a loss of power, or new; or it is damaged: so far
+ * from what is on disk nobody has counted. */
 static uint64_t raise_above(
 	dpi_log_state *state, uint64_t epoch, uint64_t epoch_on_disk)
 {
-	if (epoch <= epoch_on_disk) {
+	if (epoch - epoch_on_disk - 1 >= EPOCHS_MAX) {
 		epoch = epoch_on_disk + 1;
 		atomic_store(&state->epoch, epoch);
 	}
@@ -136,25 +142,27 @@ static dp_status remove_spares(const dpi_log_hub *hub,
 				 "what a former owner left cannot be removed");
 }
 
-/* A run of bytes in front of a record that is none. */
-static void count_gap(dpi_log_pass *pass, uint64_t from, uint64_t to)
+static void tell_damaged(dpi_log_pass *pass, uint64_t from, uint64_t to)
 {
-	uint64_t at = pass->segment->header.base + from;
+	pass->is_damaged |= from < to;
+	dpi_log_tell_damaged(pass->hub, pass->partition, from, to);
+}
 
-	if (from == to) {
-		return;
-	}
-	if (pass->hint.is_valid && at >= pass->hint.durable) {
+/* A run of bytes in front of a record that is none: [from, to) of offsets. */
+static void tell_gap(dpi_log_pass *pass, uint64_t from, uint64_t to)
+{
+	if (pass->hint.is_valid && from >= pass->hint.durable) {
 		/* Never synced: the disk kept some of it, and lost this. */
-		pass->torn_bytes += to - from;
+		dpi_log_tell_torn(pass->hub, pass->partition, from, to);
 		return;
 	}
-	pass->corrupt_runs++;
-	pass->corrupt_bytes += to - from;
+	tell_damaged(pass, from, to);
 }
 
 static dp_status scan_all(dpi_log_pass *pass, dpi_scan *scan, dp_error **err)
 {
+	uint64_t base = pass->segment->header.base;
+
 	for (;;) {
 		uint64_t before = scan->records_end;
 		const uint8_t *record;
@@ -165,7 +173,7 @@ static dp_status scan_all(dpi_log_pass *pass, dpi_scan *scan, dp_error **err)
 		if (st != DP_OK || record == NULL) {
 			return st;
 		}
-		count_gap(pass, before, index);
+		tell_gap(pass, base + before, base + index);
 		if (index == 0) {
 			pass->has_snapshot =
 				dpi_walk_kind(record) == DPI_RECORD_SOURCES;
@@ -178,38 +186,51 @@ static dp_status scan_all(dpi_log_pass *pass, dpi_scan *scan, dp_error **err)
 	}
 }
 
-/* Half a record at the end, as its head says if the page says nothing. */
-static void count_tail(
-	dpi_log_pass *pass, const dpi_os *os, uint64_t bytes_left)
+/* The end of what stands in [at, limit) of the indexes and is not zero. */
+static uint64_t used_end(const dpi_log_pass *pass, uint64_t at, uint64_t limit)
 {
-	uint64_t end = pass->segment->header.base + pass->end;
-	uint8_t head[DPI_RECORD_HEAD];
-	uint32_t size;
-	int64_t n;
+	const dpi_os *os = pass->hub->os;
+	uint8_t data[DPI_LOG_PAGE];
+	uint64_t used = at;
+	int64_t n = 1;
 
-	if (pass->hint.is_valid) {
-		if (pass->hint.durable > end) {
-			pass->corrupt_runs++;
-			pass->corrupt_bytes += pass->hint.durable - end;
-			end = pass->hint.durable;
+	while (at < limit && n > 0) {
+		size_t size = limit - at < sizeof(data) ? (size_t)(limit - at)
+							: sizeof(data);
+
+		n = dpi_os_read_all(
+			os, pass->segment->fd, data, size, DPI_LOG_PAGE + at);
+		for (int64_t i = 0; i < n; i++) {
+			used = data[i] != 0 ? at + (uint64_t)i + 1 : used;
 		}
-		if (pass->hint.written > end) {
-			pass->torn_bytes += pass->hint.written - end;
-		}
+		at += n > 0 ? (uint64_t)n : 0;
+	}
+	return used;
+}
+
+/* What stands or stood behind the last record. Without the page nobody knows
+ * whether it was finished: then all that is not zero counts as torn. */
+static void tell_tail(dpi_log_pass *pass, uint64_t limit)
+{
+	uint64_t base = pass->segment->header.base;
+	uint64_t end = base + pass->end;
+
+	if (!pass->hint.is_valid) {
+		dpi_log_tell_torn(pass->hub, pass->partition, end,
+			base + used_end(pass, pass->end, limit));
 		return;
 	}
-	n = dpi_os_read_all(os, pass->segment->fd, head, sizeof(head),
-		DPI_LOG_PAGE + pass->end);
-	if (n == (int64_t)sizeof(head) &&
-		dpi_walk_at(head, sizeof(head), pass->end, pass->segment->salt,
-			&size) == DPI_WALK_MORE) {
-		pass->torn_bytes += size < bytes_left ? size : bytes_left;
+	tell_damaged(pass, end, pass->hint.durable);
+	end = pass->hint.durable > end ? pass->hint.durable : end;
+	if (pass->hint.written > end && base + limit > end) {
+		dpi_log_tell_torn(pass->hub, pass->partition, end,
+			base + used_end(pass, end - base, limit));
 	}
 }
 
-static dp_status run_pass(
-	const dpi_log_hub *hub, dpi_log_pass *pass, dp_error **err)
+static dp_status run_pass(dpi_log_pass *pass, dp_error **err)
 {
+	const dpi_log_hub *hub = pass->hub;
 	int64_t size = hub->os->size(hub->os->self, pass->segment->fd);
 	uint64_t limit;
 	dpi_scan scan;
@@ -228,35 +249,10 @@ static dp_status run_pass(
 	if (st == DP_OK) {
 		pass->end = scan.records_end;
 		pass->events = scan.events;
-		count_tail(pass, hub->os, limit - pass->end);
+		tell_tail(pass, limit);
 	}
 	dpi_scan_fini(&scan);
 	return st;
-}
-
-static void report(dpi_log_hub *hub, const dpi_log_partition *partition,
-	const dpi_log_pass *pass)
-{
-	dpi_log_counters *counters = &hub->counters;
-
-	dpi_log_count(&counters->corrupt_events, pass->corrupt_runs);
-	dpi_log_count(&counters->corrupt_bytes, pass->corrupt_bytes);
-	dpi_log_count(&counters->torn_bytes, pass->torn_bytes);
-	if (pass->corrupt_bytes > 0) {
-		dpi_log(hub->hub.rt, DP_LOG_ERROR, DPI_MSG_LOG_DAMAGED, "hub",
-			partition->topic,
-			"partition %u: %llu damaged bytes skipped at %llu",
-			partition->name.partition,
-			(unsigned long long)pass->corrupt_bytes,
-			(unsigned long long)pass->segment->header.base);
-	}
-	if (pass->torn_bytes > 0) {
-		dpi_log(hub->hub.rt, DP_LOG_INFO, DPI_MSG_LOG_TORN, "hub",
-			partition->topic,
-			"partition %u: %llu unfinished bytes cut off",
-			partition->name.partition,
-			(unsigned long long)pass->torn_bytes);
-	}
 }
 
 /*
@@ -283,18 +279,12 @@ static dp_status recover_segment(dpi_log_hub *hub, dpi_log_partition *partition,
 	dp_status st;
 
 	before.count--;
-	st = run_pass(hub, pass, err);
+	st = run_pass(pass, err);
 	if (st == DP_OK && pass->sources != NULL && !pass->has_snapshot) {
 		st = dpi_log_learn_sources(hub, partition, &before, UINT64_MAX,
 			pass->sources, err);
 	}
-	if (st == DP_OK) {
-		st = make_durable(hub, pass, err);
-	}
-	if (st == DP_OK) {
-		report(hub, partition, pass);
-	}
-	return st;
+	return st == DP_OK ? make_durable(hub, pass, err) : st;
 }
 
 static dp_status recover_last(dpi_log_hub *hub, dpi_log_partition *partition,
@@ -304,7 +294,9 @@ static dp_status recover_last(dpi_log_hub *hub, dpi_log_partition *partition,
 	dpi_segment_owner owner = dpi_log_owner(hub, &partition->name);
 	uint64_t base = list->bases[list->count - 1];
 	dpi_log_pass pass = {
-		.hint = hint_of(partition->state, &owner, base),
+		.hub = hub,
+		.partition = partition,
+		.hint = hint_of(partition->state, ret->epoch, base),
 		.sources = sources,
 	};
 	uint64_t epoch_on_disk;
@@ -328,7 +320,7 @@ static dp_status recover_last(dpi_log_hub *hub, dpi_log_partition *partition,
 		return st;
 	}
 	ret->has_segment = true;
-	ret->is_empty = pass.events == 0 && pass.corrupt_runs == 0;
+	ret->is_empty = pass.events == 0 && !pass.is_damaged;
 	ret->base = base;
 	ret->previous_end = segment.header.previous_end;
 	ret->end = base + pass.end;
@@ -352,6 +344,21 @@ static dp_status publish(
 			  "another process has taken it over meanwhile");
 }
 
+/* There is no segment. If there was one, its offsets are not used again. */
+static void recover_none(dpi_log_hub *hub, const dpi_log_partition *partition,
+	dpi_log_found *ret)
+{
+	dpi_log_hint hint = hint_of(partition->state, ret->epoch, 0);
+
+	ret->epoch = raise_above(partition->state, ret->epoch, 0);
+	if (hint.is_valid) {
+		dpi_log_tell_damaged(hub, partition, hint.base, hint.durable);
+		ret->base = hint.base;
+		ret->end = hint.durable;
+		ret->next = hint.durable;
+	}
+}
+
 static dp_status recover(dpi_log_hub *hub, dpi_log_partition *partition,
 	const dpi_segment_list *list, dpi_sources *sources,
 	dpi_log_found *found, dp_error **err)
@@ -361,7 +368,7 @@ static dp_status recover(dpi_log_hub *hub, dpi_log_partition *partition,
 	if (list->count > 0) {
 		st = recover_last(hub, partition, list, sources, found, err);
 	} else {
-		found->epoch = raise_above(partition->state, found->epoch, 0);
+		recover_none(hub, partition, found);
 	}
 	return st == DP_OK ? publish(partition->state, found, err) : st;
 }
@@ -377,8 +384,7 @@ dp_status dpi_log_recover(dpi_log_hub *hub, dpi_log_partition *partition,
 	found.epoch = fence(partition->state, &owner);
 	st = remove_spares(hub, partition, err);
 	if (st == DP_OK) {
-		st = dpi_segment_list_init(&list, hub->alloc, hub->os,
-			hub->directory, &partition->name, err);
+		st = dpi_log_list_own(hub, partition, &list, err);
 	}
 	if (st != DP_OK) {
 		return st;

@@ -93,6 +93,20 @@ bool dpi_segment_decode(dpi_segment_header *ret, const uint8_t *page,
 	return true;
 }
 
+/* Whose a page is whose header is whole, and not of this place. */
+static void note_foreign(dpi_segment *segment, const uint8_t *page,
+	const dpi_segment_owner *owner)
+{
+	const uint8_t *copy = page;
+
+	if (!is_whole(copy)) {
+		copy += DPI_LOG_PAGE / 2;
+	}
+	segment->is_foreign = is_whole(copy);
+	segment->foreign_base =
+		is_of(copy, owner) ? dpi_load_u64(copy + AT_BASE) : UINT64_MAX;
+}
+
 uint32_t dpi_segment_salt(const dpi_segment_owner *owner, uint64_t base)
 {
 	uint8_t place[12];
@@ -122,6 +136,9 @@ static int read_header(dpi_segment *segment, const dpi_os *os,
 	};
 	segment->has_header =
 		dpi_segment_decode(&segment->header, page, owner, base);
+	if (!segment->has_header) {
+		note_foreign(segment, page, owner);
+	}
 	return 0;
 }
 

@@ -52,6 +52,12 @@ typedef struct dpi_segment_header {
 typedef struct dpi_segment {
 	int fd; /* -1: not open */
 	bool has_header;
+	/*
+	 * !has_header, and a whole header says that the file is of another
+	 * place: foreign_base if of this partition, else that is UINT64_MAX.
+	 */
+	bool is_foreign;
+	uint64_t foreign_base;
 	uint32_t salt;
 	/* If !has_header: base, previous_end = base, and zeros. */
 	dpi_segment_header header;
