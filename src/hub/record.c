@@ -353,6 +353,13 @@ void dpi_record_seal(uint8_t *record, dpi_record_kind kind, uint32_t index,
 	dpi_store_u32(record, dpi_crc32c(crc, record + 4, 12) ^ salt);
 }
 
+void dpi_record_unseal(uint8_t *record)
+{
+	uint32_t size = dpi_record_size(record);
+
+	dpi_store_u32(record, dpi_crc32c(0, record + 16, size - 16));
+}
+
 bool dpi_record_check(const uint8_t *record, size_t size, uint32_t salt)
 {
 	uint32_t crc;

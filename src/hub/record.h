@@ -115,6 +115,10 @@ static inline unsigned dpi_record_kind_of(const uint8_t *record)
 void dpi_record_seal(uint8_t *record, dpi_record_kind kind, uint32_t index,
 	uint32_t time_ms, uint32_t salt);
 
+/* Makes a record of an event in memory as dpi_record_encode() had left it, so
+ * that it may be sealed for another place. */
+void dpi_record_unseal(uint8_t *record);
+
 /* Whether the checksum of a record of size bytes is right at this place. */
 bool dpi_record_check(const uint8_t *record, size_t size, uint32_t salt);
 

@@ -43,6 +43,19 @@ static int write_zeros(const dpi_os *os, int fd, uint64_t from, uint64_t to)
 	return 0;
 }
 
+/*
+ * A sync that need not write metadata saves what zeros for this many bytes
+ * cost, about.
+ */
+#define WORTH_ZEROS_BYTES (64u << 10)
+
+/* Whether a sync is for so much that zeros do not pay. */
+static bool is_bulk(const dpi_log_tail *tail, uint64_t index)
+{
+	return tail->sync_bytes >= WORTH_ZEROS_BYTES ||
+		index - tail->synced >= WORTH_ZEROS_BYTES;
+}
+
 static void spare_path(const dpi_log_tail *tail, char *buf)
 {
 	dpi_log_spare_path(
@@ -243,7 +256,7 @@ static void take_over(
 	tail->index = snapshot_size;
 	tail->flushed = snapshot_size;
 	tail->written = snapshot_size;
-	tail->scrub_to = 0;
+	tail->synced = snapshot_size;
 	tail->time_ms = 0;
 	atomic_store(
 		&tail->zeroed, zeroed > snapshot_size ? zeroed : snapshot_size);
@@ -311,23 +324,6 @@ static dp_status no_room(
 		tail->partition->topic, tail->partition->name.partition);
 }
 
-/* Bytes of a write that was given up must not look like records later. */
-static dp_status scrub(dpi_log_tail *tail, dp_error **err)
-{
-	int rc;
-
-	if (tail->scrub_to <= tail->index) {
-		return DP_OK;
-	}
-	rc = write_zeros(tail->hub->os, tail->segment.fd,
-		DPI_LOG_PAGE + tail->index, DPI_LOG_PAGE + tail->scrub_to);
-	if (rc != 0) {
-		return no_room(tail, -rc, err);
-	}
-	tail->scrub_to = 0;
-	return DP_OK;
-}
-
 /* Writes more zeros into the segment; with the lock. */
 static int grow(dpi_log_tail *tail, uint64_t index)
 {
@@ -342,21 +338,54 @@ static int grow(dpi_log_tail *tail, uint64_t index)
 	return rc;
 }
 
+/*
+ * What has room shall not fail with what may have none: it is written before.
+ * Nobody writes zeros behind the records that extend the file.
+ */
+static dp_status extend(dpi_log_tail *tail, dp_error **err)
+{
+	bool has_room = tail->index <= atomic_load(&tail->zeroed);
+
+	atomic_store(&tail->zeroed_goal, 0);
+	return has_room ? dpi_tail_flush(tail, err) : DP_OK;
+}
+
 dp_status dpi_tail_reserve(dpi_log_tail *tail, uint64_t index, dp_error **err)
 {
 	uint64_t goal = smaller(tail->limit, index + STEP_BYTES);
-	dp_status st = scrub(tail, err);
+	dp_status st = DP_OK;
 	int rc = 0;
 
-	if (st != DP_OK || index <= atomic_load(&tail->zeroed)) {
-		return st;
+	if (index <= atomic_load(&tail->zeroed)) {
+		return DP_OK;
 	}
 	dpi_lock(&tail->prepare_lock);
-	if (index > atomic_load(&tail->zeroed)) {
+	if (index <= atomic_load(&tail->zeroed)) {
+		/* It was written while this thread waited. */
+	} else if (is_bulk(tail, index)) {
+		st = extend(tail, err);
+	} else {
 		rc = grow(tail, goal > index ? goal : index);
 	}
 	dpi_unlock(&tail->prepare_lock);
-	return rc == 0 ? DP_OK : no_room(tail, -rc, err);
+	return rc == 0 ? st : no_room(tail, -rc, err);
+}
+
+int dpi_tail_cut(dpi_log_tail *tail)
+{
+	const dpi_os *os = tail->hub->os;
+	int rc;
+
+	dpi_lock(&tail->prepare_lock);
+	rc = os->truncate(
+		os->self, tail->segment.fd, DPI_LOG_PAGE + tail->flushed);
+	if (rc == 0) {
+		rc = os->fdatasync(os->self, tail->segment.fd);
+	}
+	atomic_store(&tail->zeroed, tail->flushed);
+	atomic_store(&tail->zeroed_goal, 0);
+	dpi_unlock(&tail->prepare_lock);
+	return rc;
 }
 
 bool dpi_tail_wants_prepare(dpi_log_tail *tail)
@@ -371,7 +400,7 @@ bool dpi_tail_wants_prepare(dpi_log_tail *tail)
 		return false;
 	}
 	if (zeroed < tail->limit) {
-		if (tail->index <= zeroed / 2 ||
+		if (is_bulk(tail, tail->index) || tail->index <= zeroed / 2 ||
 			atomic_load(&tail->zeroed_goal) > zeroed) {
 			return false;
 		}
@@ -383,7 +412,8 @@ bool dpi_tail_wants_prepare(dpi_log_tail *tail)
 		atomic_load(&tail->spare_goal) > 0) {
 		return false;
 	}
-	atomic_store(&tail->spare_goal, tail->limit);
+	atomic_store(&tail->spare_goal,
+		is_bulk(tail, tail->index) ? first_zeroed(tail) : tail->limit);
 	return true;
 }
 

@@ -26,9 +26,15 @@
 DP_NODISCARD dp_status dpi_tail_begin(dpi_log_tail *tail, uint64_t base,
 	uint64_t previous_end, dp_error **err);
 
-/* Makes sure that the file was written up to this index. Same thread. */
+/*
+ * Makes sure that the file was written up to this index, or that it may grow
+ * with what is lined up next. Same thread.
+ */
 DP_NODISCARD dp_status dpi_tail_reserve(
 	dpi_log_tail *tail, uint64_t index, dp_error **err);
+
+/* Cuts the file off behind what was flushed, durably. Same thread. */
+DP_NODISCARD int dpi_tail_cut(dpi_log_tail *tail);
 
 /* Whether it is time to write ahead, or a segment was begun. Same thread. */
 bool dpi_tail_wants_prepare(dpi_log_tail *tail);

@@ -183,6 +183,22 @@ static size_t count_flushed(const dpi_log_writer *w)
 	return n;
 }
 
+/* What was to be refused for want of room is lost track of if it cannot be
+ * taken out of the file again. */
+static dp_status give_up(dpi_log_writer *w, dp_status st, dp_error **cause)
+{
+	dp_error *err = NULL;
+	dp_status cut = dpi_tail_give_up(&w->tail, &err);
+
+	if (cut == DP_OK || (st != DP_ENOSPC && st != DP_ENOMEM)) {
+		dp_error_free(err);
+		return st;
+	}
+	dp_error_free(*cause);
+	*cause = err;
+	return cut;
+}
+
 /* False if what is left of the round has to be tried again. */
 static bool run_round(dpi_log_writer *w)
 {
@@ -195,7 +211,7 @@ static bool run_round(dpi_log_writer *w)
 		w->next_item -= n;
 	} else {
 		if (st != DP_OK) {
-			dpi_tail_give_up(&w->tail);
+			st = give_up(w, st, &cause);
 		}
 		w->next_item = 0;
 		w->chunk_done = 0;
@@ -242,57 +258,92 @@ bool dpi_log_commit_rounds(dpi_log_writer *w)
 	return true;
 }
 
-/*
- * What is lined up has its place in the segment and cannot be taken out of
- * the row, so that all of it goes, and half a chunk, too: only where a disk is
- * full although zeros were written to it before, or chunks exceed segments.
- */
-static void refuse_items(
-	dpi_log_writer *w, const dpi_feed *feed, const dp_error *cause)
+static bool holds(const dpi_log_writer *w, const dpi_feed *feed)
 {
+	bool found = w->rest != NULL && w->rest_feed == feed;
+
+	for (size_t i = 0; i < w->count && !found; i++) {
+		found = w->items[i].feed == feed;
+	}
+	return found;
+}
+
+/* Bytes of the first item that are in the log for good: it did not fit into
+ * one segment. What else was lined up of the round was not flushed. */
+static size_t flushed_of_first(const dpi_log_writer *w)
+{
+	size_t lined_up = w->chunk_done;
+
+	for (size_t i = 0; i < w->next_item; i++) {
+		lined_up += w->items[i].chunk->size;
+	}
+	return lined_up -
+		(size_t)(dpi_tail_end(&w->tail) -
+			dpi_tail_flushed_end(&w->tail));
+}
+
+static void unseal(const dpi_chunk *chunk)
+{
+	for (size_t n = 0; n < chunk->size;
+		n += dpi_record_size(chunk->data + n)) {
+		dpi_record_unseal(chunk->data + n);
+	}
+}
+
+/* What other feeds have in the round begins anew. */
+static void refuse_items(dpi_log_writer *w, const dpi_feed *feed,
+	size_t flushed, dp_status st, const dp_error *cause)
+{
+	bool goes_on = w->count > 0 && w->items[0].feed != feed;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < w->count; i++) {
 		dpi_log_item *item = &w->items[i];
-		bool is_begun = item->end != 0 ||
-			(i == w->next_item && w->chunk_done > 0);
 
-		if (item->feed == feed || is_begun) {
-			item->feed->done(
-				item->feed, item->chunk, DP_ENOSPC, cause);
-		} else {
-			w->items[kept++] = *item;
+		if (item->feed == feed) {
+			item->feed->done(item->feed, item->chunk, st, cause);
+			continue;
 		}
+		unseal(item->chunk);
+		item->end = 0;
+		w->items[kept++] = *item;
 	}
 	w->count = kept;
 	w->next_item = 0;
-	w->chunk_done = 0;
+	w->chunk_done = goes_on ? flushed : 0;
 }
 
-static void refuse_rest(dpi_log_writer *w, const dp_error *cause)
+static void refuse_rest(dpi_log_writer *w, dp_status st, const dp_error *cause)
 {
 	while (w->rest != NULL) {
 		dpi_chunk *chunk = w->rest;
 
 		w->rest = chunk->next;
-		w->rest_feed->done(w->rest_feed, chunk, DP_ENOSPC, cause);
+		w->rest_feed->done(w->rest_feed, chunk, st, cause);
 	}
 }
 
 void dpi_log_round_forget(dpi_log_writer *w, dpi_feed *feed)
 {
 	dp_error *cause = NULL;
+	size_t flushed;
+	dp_status st;
 
-	if (w->count == 0 && w->rest == NULL) {
+	if (!holds(w, feed)) {
 		return;
 	}
-	(void)dpi_error_set(&cause, DP_ENOSPC,
-		"topic %s: the disk is full, and the publisher did not wait",
-		w->partition->topic);
-	dpi_tail_give_up(&w->tail);
-	refuse_items(w, feed, cause);
+	flushed = flushed_of_first(w);
+	st = dpi_tail_give_up(&w->tail, &cause);
+	if (st == DP_OK) {
+		st = dpi_error_set(&cause, DP_ENOSPC,
+			"topic %s: the disk is full, and the publisher did "
+			"not wait%s",
+			w->partition->topic,
+			flushed > 0 ? "; some of the events may be there" : "");
+	}
+	refuse_items(w, feed, flushed, st, cause);
 	if (w->rest_feed == feed) {
-		refuse_rest(w, cause);
+		refuse_rest(w, st, cause);
 	}
 	dp_error_free(cause);
 }

@@ -403,20 +403,32 @@ dp_status dpi_tail_flush(dpi_log_tail *tail, dp_error **err)
 	tail->piece_first = 0;
 	tail->flushed = tail->index;
 	tail->is_unsynced = true;
+	if (tail->flushed > atomic_load(&tail->zeroed)) {
+		atomic_store(&tail->zeroed, tail->flushed);
+	}
 	dpi_sources_keep(&tail->sources);
 	return tell(tail, &tail->partition->state->written, err);
 }
 
-void dpi_tail_give_up(dpi_log_tail *tail)
+dp_status dpi_tail_give_up(dpi_log_tail *tail, dp_error **err)
 {
-	if (tail->written > tail->flushed) {
-		tail->scrub_to = tail->index;
-	}
+	bool is_begun = tail->written > tail->flushed;
+	int rc;
+
 	tail->piece_first = 0;
 	tail->piece_count = 0;
 	tail->index = tail->flushed;
 	tail->written = tail->flushed;
 	dpi_sources_forget(&tail->sources);
+	if (!is_begun) {
+		return DP_OK;
+	}
+	if (atomic_load(&tail->has_failed)) {
+		return dpi_tail_failure(tail, err);
+	}
+	rc = dpi_tail_cut(tail);
+	return rc == 0 ? DP_OK
+		       : fail_sys(tail, -rc, "to cut off half a write", err);
 }
 
 /* Two syncs of one file at a time, and one of them is told of an error: until
@@ -450,6 +462,8 @@ dp_status dpi_tail_sync(dpi_log_tail *tail, dp_error **err)
 		return dpi_tail_failure(tail, err);
 	}
 	tail->is_unsynced = false;
+	tail->sync_bytes = tail->flushed - tail->synced;
+	tail->synced = tail->flushed;
 	dpi_log_count(&tail->hub->counters.syncs, 1);
 	return tell(tail, &tail->partition->state->durable, err);
 }

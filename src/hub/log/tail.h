@@ -25,6 +25,9 @@
  * when this one is half full; by a thread of its own (prepare.h) if that is
  * much, by the one that commits if it comes to stand before it.
  *
+ * Not so for one who writes much between two syncs: there, zeros would cost the
+ * disk more than they save the sync. Its records extend the file themselves.
+ *
  * When a sync or a write fails for another reason than room, it is unknown
  * what the disk holds: the tail has failed for good. The same if the epoch in
  * the state page is no longer ours.
@@ -44,12 +47,13 @@ typedef struct dpi_log_tail {
 	uint64_t limit; /* index at which a segment is full */
 
 	dpi_segment segment;
-	uint64_t first;    /* index after the snapshot of sources */
-	uint64_t index;    /* where the next record goes */
-	uint64_t flushed;  /* index after the last record in the file */
-	uint64_t written;  /* the same, while a write is under way */
-	uint64_t scrub_to; /* > flushed: a write that failed left bytes there */
-	uint32_t time_ms;  /* of the last record */
+	uint64_t first;      /* index after the snapshot of sources */
+	uint64_t index;      /* where the next record goes */
+	uint64_t flushed;    /* index after the last record in the file */
+	uint64_t written;    /* the same, while a write is under way */
+	uint64_t synced;     /* index after the last record synced */
+	uint64_t sync_bytes; /* that the last sync was for */
+	uint32_t time_ms;    /* of the last record */
 	bool is_unsynced;
 	dpi_sources sources;
 
@@ -104,8 +108,11 @@ DP_NODISCARD dp_status dpi_tail_append(dpi_log_tail *tail,
 /* Writes what is lined up. Errors as above; goes on where it stopped. */
 DP_NODISCARD dp_status dpi_tail_flush(dpi_log_tail *tail, dp_error **err);
 
-/* Gives up what is lined up and was not written whole. */
-void dpi_tail_give_up(dpi_log_tail *tail);
+/*
+ * Gives up what is lined up and was not flushed; what of it is in the file all
+ * the same is cut off, for good. Errors: DP_EIO, for good: it may be there.
+ */
+DP_NODISCARD dp_status dpi_tail_give_up(dpi_log_tail *tail, dp_error **err);
 
 /* Makes all that was flushed durable. Errors: DP_EIO, for good. */
 DP_NODISCARD dp_status dpi_tail_sync(dpi_log_tail *tail, dp_error **err);

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "faulty_os.h"
+#include "hub/log/log_hub.h"
+#include "log_contents.h"
+#include "log_rig.h"
+#include "sim_os.h"
+#include "test_feed.h"
+
+/*
+ * A disk that gets full in the middle of a write: what was said to be refused
+ * is not in the log, and what others wait for is not touched.
+ */
+
+#define DIRECTORY "/log"
+#define TOPIC "shop"
+
+/* More than zeros are written for: these records extend the file. */
+#define BULK 5000
+
+struct place {
+	struct sim_disk *disk;
+	struct faulty_os faulty;
+	struct log_rig rig;
+	dpi_writer *writer;
+	struct test_feed stays;
+	struct test_feed goes;
+};
+
+static void open_log(struct place *p)
+{
+	assert_int_equal(
+		log_rig_open(&p->rig, &p->faulty.os, DIRECTORY), DP_OK);
+	p->writer = log_rig_writer(&p->rig, TOPIC);
+	assert_non_null(p->writer);
+}
+
+static void init(struct place *p, dp_full_policy policy, uint64_t segment_bytes)
+{
+	p->disk = sim_disk_new(1);
+	faulty_os_init(&p->faulty, sim_disk_start(p->disk));
+	log_rig_init(&p->rig);
+	p->rig.opts.full_policy = policy;
+	p->rig.opts.segment_bytes = segment_bytes;
+	open_log(p);
+	test_feed_init(&p->stays, DP_ACK_DURABLE);
+	test_feed_init(&p->goes, DP_ACK_DURABLE);
+	p->writer->ops->attach(p->writer, &p->stays.feed);
+	p->writer->ops->attach(p->writer, &p->goes.feed);
+}
+
+static void fini(struct place *p)
+{
+	p->writer->ops->detach(p->writer, &p->stays.feed);
+	test_feed_fini(&p->stays);
+	test_feed_fini(&p->goes);
+	log_rig_close(&p->rig);
+	sim_disk_free(p->disk);
+}
+
+static size_t count_events(struct place *p)
+{
+	struct log_contents contents;
+	size_t count;
+
+	log_contents_read(&contents, p->faulty.inner, DIRECTORY, TOPIC, 0);
+	count = contents.count;
+	assert_int_equal(contents.skipped_bytes, 0);
+	log_contents_free(&contents);
+	return count;
+}
+
+/* Both feeds have a round that waits for room, some of it in the file. */
+static void block(struct place *p, int64_t room)
+{
+	faulty_os_set_room(&p->faulty, room);
+	test_feed_add_many(&p->stays, "stays ", BULK);
+	test_feed_add_many(&p->goes, "goes ", BULK);
+	p->writer->ops->arm(p->writer, 0);
+	virtual_clock_await_sleepers(sim_disk_clock(p->disk), 1);
+	assert_int_equal(p->stays.ok + p->stays.failed, 0);
+	assert_int_equal(p->goes.ok + p->goes.failed, 0);
+}
+
+static void make_room(struct place *p)
+{
+	faulty_os_set_room(&p->faulty, -1);
+	virtual_clock_advance(sim_disk_clock(p->disk), 100 * DP_MILLISECOND);
+}
+
+/* Whatever was written of both when the disk got full. */
+static void one_that_does_not_wait_takes_nothing_from_others(void **state)
+{
+	struct place p;
+
+	(void)state;
+	for (int64_t room = 0; room < 280000; room += 20000) {
+		init(&p, DP_FULL_BLOCK, 1u << 20);
+		block(&p, room);
+		p.writer->ops->detach(p.writer, &p.goes.feed);
+		assert_int_equal(p.goes.failed, BULK);
+		assert_int_equal(p.goes.worst, DP_ENOSPC);
+		assert_int_equal(p.stays.ok + p.stays.failed, 0);
+		assert_int_equal(count_events(&p), 0);
+		make_room(&p);
+		test_feed_wait(&p.stays);
+		assert_int_equal(p.stays.ok, BULK);
+		assert_int_equal(count_events(&p), BULK);
+		fini(&p);
+	}
+}
+
+static void one_that_waits_goes_on_in_the_middle_of_its_events(void **state)
+{
+	struct place p;
+
+	(void)state;
+	/* One chunk fills several segments, of which some found room. */
+	init(&p, DP_FULL_BLOCK, 64u << 10);
+	block(&p, 100 << 10);
+	p.writer->ops->detach(p.writer, &p.goes.feed);
+	assert_int_equal(p.goes.worst, DP_ENOSPC);
+	assert_true(count_events(&p) > 0);
+	assert_true(count_events(&p) < BULK);
+	make_room(&p);
+	test_feed_wait(&p.stays);
+	assert_int_equal(p.stays.ok, BULK);
+	assert_int_equal(count_events(&p), BULK);
+	fini(&p);
+}
+
+static void what_was_refused_is_not_found_later(void **state)
+{
+	struct place p;
+
+	(void)state;
+	for (int64_t room = 0; room < 280000; room += 20000) {
+		init(&p, DP_FULL_REJECT, 1u << 20);
+		faulty_os_set_room(&p.faulty, room);
+		test_feed_add_many(&p.stays, "stays ", BULK);
+		test_feed_add_many(&p.goes, "goes ", BULK);
+		p.writer->ops->commit(p.writer);
+		assert_int_equal(p.stays.ok + p.stays.failed, BULK);
+		assert_int_equal(p.goes.failed, BULK);
+		assert_int_equal(p.goes.worst, DP_ENOSPC);
+		assert_int_equal(count_events(&p), p.stays.ok);
+		make_room(&p);
+		test_feed_add_many(&p.stays, "more ", 10);
+		p.writer->ops->commit(p.writer);
+		assert_int_equal(count_events(&p), p.stays.ok);
+		p.writer->ops->detach(p.writer, &p.goes.feed);
+		fini(&p);
+	}
+}
+
+/* It may be found later: nobody is told that it was refused. */
+static void what_cannot_be_cut_off_is_not_said_to_be_refused(void **state)
+{
+	static const faulty_call CALLS[] = {FAULTY_TRUNCATE, FAULTY_FDATASYNC};
+	struct place p;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		init(&p, DP_FULL_REJECT, 1u << 20);
+		faulty_os_set_room(&p.faulty, 100000);
+		test_feed_add_many(&p.stays, "stays ", 2 * BULK);
+		faulty_os_fail(&p.faulty, CALLS[i], 0, EIO, false);
+		p.writer->ops->commit(p.writer);
+		assert_int_equal(p.stays.failed, 2 * BULK);
+		assert_int_equal(p.stays.worst, DP_EIO);
+		p.writer->ops->detach(p.writer, &p.goes.feed);
+		fini(&p);
+
+		init(&p, DP_FULL_BLOCK, 1u << 20);
+		block(&p, 100000);
+		faulty_os_fail(&p.faulty, CALLS[i], 0, EIO, false);
+		p.writer->ops->detach(p.writer, &p.goes.feed);
+		assert_int_equal(p.goes.worst, DP_EIO);
+		make_room(&p);
+		test_feed_wait(&p.stays);
+		assert_int_equal(p.stays.worst, DP_EIO);
+		fini(&p);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			one_that_does_not_wait_takes_nothing_from_others),
+		cmocka_unit_test(
+			one_that_waits_goes_on_in_the_middle_of_its_events),
+		cmocka_unit_test(what_was_refused_is_not_found_later),
+		cmocka_unit_test(
+			what_cannot_be_cut_off_is_not_said_to_be_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
