@@ -112,6 +112,13 @@ static bool is_suspect(const dpi_held *held)
 		held->read_next < held->tried_end;
 }
 
+bool dpi_held_is_suspect(dpi_held *held)
+{
+	return held->tries >= DPI_HELD_SUSPECT &&
+		dpi_held_next(held) < held->tried_end &&
+		(held->leases.count == 0 || held->leases.out > 0);
+}
+
 /* A quarter for each try: 65,536 events are one after eight more. */
 static size_t suspect_max(const dpi_held *held, size_t max)
 {

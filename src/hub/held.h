@@ -18,7 +18,8 @@
  * were. A process that finds them tried DPI_HELD_SUSPECT times hands them over
  * in small batches, one at a time, smaller with each try, until the one that
  * kills is alone and its attempts tell the job to give it up. Few tries are no
- * suspicion: a process that is killed in an upgrade leaves one.
+ * suspicion: a process that is killed in an upgrade leaves one. The engine has
+ * nothing else in hand meanwhile.
  *
  * Not locked: the engine's lock guards it.
  */
@@ -63,6 +64,10 @@ void dpi_held_free(dpi_held *held);
 
 /* Where the subscription stands: all below is finished. */
 dp_offset dpi_held_next(dpi_held *held);
+
+/* Whether what it has in hand, or would hand over next, was in hand when
+ * processes died, too often for chance. */
+bool dpi_held_is_suspect(dpi_held *held);
 
 /*
  * Hands over what is due again, or else what is new.

@@ -122,8 +122,9 @@ static void count_delivery(dpi_engine *engine, const dp_batch *batch)
 }
 
 /* Gives each partition a turn until one has a batch. */
-static dp_status pull_any(dpi_engine *engine, const dpi_held_limits *limits,
-	dp_batch **ret_batch, bool *ret_blocked, dp_error **err)
+static dp_status pull_round(dpi_engine *engine, const dpi_held_limits *limits,
+	bool suspects_only, dp_batch **ret_batch, bool *ret_blocked,
+	dp_error **err)
 {
 	const dpi_held *begin = engine->first;
 	dp_status st = DP_EAGAIN;
@@ -135,12 +136,41 @@ static dp_status pull_any(dpi_engine *engine, const dpi_held_limits *limits,
 		dpi_held *held = take_first(engine);
 
 		put_last(engine, held);
-		if (!held->reader->is_wanted) {
+		if (!held->reader->is_wanted &&
+			(!suspects_only || dpi_held_is_suspect(held))) {
 			st = dpi_held_pull(
 				held, limits, ret_batch, ret_blocked, err);
 		}
 	} while (st == DP_EAGAIN && engine->first != begin);
 	return st;
+}
+
+/*
+ * What may have killed processes is alone in hand, whichever partition it is
+ * of: should it kill this one, no neighbour counts as tried.
+ */
+static dp_status pull_any(dpi_engine *engine, const dpi_held_limits *limits,
+	dp_batch **ret_batch, bool *ret_blocked, dp_error **err)
+{
+	bool has_suspect = false;
+	bool has_out = false;
+	dp_status st = DP_EAGAIN;
+
+	for (dpi_held *held = engine->first; held != NULL; held = held->next) {
+		has_suspect |= dpi_held_is_suspect(held);
+		has_out |= held->leases.out > 0;
+	}
+	if (has_suspect && has_out) {
+		*ret_blocked = true;
+		return DP_EAGAIN;
+	}
+	if (has_suspect) {
+		st = pull_round(
+			engine, limits, true, ret_batch, ret_blocked, err);
+	}
+	return st == DP_EAGAIN
+		? pull_round(engine, limits, false, ret_batch, ret_blocked, err)
+		: st;
 }
 
 static dp_status too_much(dp_error **err)

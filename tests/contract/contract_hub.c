@@ -916,6 +916,50 @@ static void a_suspect_is_finished_before_more_is_handed_over(void **state)
 	dp_subscription_close(sub);
 }
 
+/* Pulls once; returns the first letter of what came, and its attempt. */
+static char pull_letter(dp_subscription *sub, uint32_t *ret_attempt)
+{
+	dp_batch *batch = pull(sub, 1000);
+	const dp_message *msg = dp_batch_message(batch, 0);
+	const char *payload = dp_message_payload(msg).data;
+	char letter = payload[0];
+
+	*ret_attempt = dp_message_attempt(msg);
+	dp_batch_unref(batch);
+	return letter;
+}
+
+static void nothing_is_in_hand_beside_a_suspect(void **state)
+{
+	struct fixture *f = *state;
+	dp_batch *more = NULL;
+	uint32_t attempt[3];
+	char letter[2];
+
+	append(f->hub, "t1", "a", 1);
+	append(f->hub, "t2", "b", 1);
+	for (int i = 0; i < 3; i++) {
+		dp_subscription *sub = subscribe(f->hub, "s", "t*");
+
+		(void)pull_letter(sub, &attempt[0]);
+		(void)pull_letter(sub, &attempt[0]);
+		assert_int_equal(attempt[0], i + 1);
+		dp_subscription_close(sub);
+	}
+	/* One of them alone, which is the one that is blamed. */
+	for (int i = 0; i < 2; i++) {
+		dp_subscription *sub = subscribe(f->hub, "s", "t*");
+
+		letter[i] = pull_letter(sub, &attempt[i]);
+		assert_int_equal(dp_subscription_pull(
+					 sub, &more, 1000, DP_FOREVER, NULL),
+			DP_EAGAIN);
+		dp_subscription_close(sub);
+	}
+	assert_int_equal(attempt[0], 4);
+	assert_int_equal(attempt[1], letter[0] == letter[1] ? 5 : 4);
+}
+
 static void an_alarm_commits_without_a_flush(void **state)
 {
 	struct fixture *f = *state;
@@ -1208,6 +1252,7 @@ int main(int argc, char **argv)
 		CONTRACT(a_rewind_gives_all_back_and_counts_no_attempt),
 		CONTRACT(an_event_that_was_tried_often_comes_alone),
 		CONTRACT(a_suspect_is_finished_before_more_is_handed_over),
+		CONTRACT(nothing_is_in_hand_beside_a_suspect),
 		CONTRACT(an_alarm_commits_without_a_flush),
 		CONTRACT(a_detached_feed_is_not_called),
 		CONTRACT(threads_ack_while_one_pulls),
