@@ -80,6 +80,9 @@ struct dpi_os {
 	 */
 	void *(*map)(void *self, int fd, size_t size);
 	void (*unmap)(void *self, void *memory, size_t size);
+	/* What was mapped is not needed for a while: it may leave this
+	 * process's memory, and comes back by itself with what is in it. */
+	void (*evict)(void *self, void *memory, size_t size);
 
 	/* Nanoseconds on a clock that never goes back. */
 	dp_time_ns (*monotonic)(void *self);

@@ -211,6 +211,12 @@ static void real_unmap(void *self, void *memory, size_t size)
 	(void)munmap(memory, size);
 }
 
+static void real_evict(void *self, void *memory, size_t size)
+{
+	(void)self;
+	(void)madvise(memory, size, MADV_DONTNEED);
+}
+
 static int real_random(void *self, void *buf, size_t size)
 {
 	char *to = buf;
@@ -249,6 +255,7 @@ const dpi_os *dpi_os_real(void)
 		.lock = real_lock,
 		.map = real_map,
 		.unmap = real_unmap,
+		.evict = real_evict,
 		.monotonic = dpi_real_monotonic,
 		.wall = dpi_real_wall,
 		.random = real_random,

@@ -267,6 +267,13 @@ static void *f_map(void *self, int fd, size_t size)
 	return rc == 0 ? f->inner->map(f->inner->self, fd, size) : NULL;
 }
 
+static void f_evict(void *self, void *memory, size_t size)
+{
+	struct faulty_os *f = self;
+
+	f->inner->evict(f->inner->self, memory, size);
+}
+
 static void f_unmap(void *self, void *memory, size_t size)
 {
 	struct faulty_os *f = self;
@@ -366,6 +373,7 @@ static const dpi_os table = {
 	.lock = f_lock,
 	.map = f_map,
 	.unmap = f_unmap,
+	.evict = f_evict,
 	.monotonic = f_monotonic,
 	.wall = f_wall,
 	.random = f_random,

@@ -475,6 +475,13 @@ static void *s_map(void *self, int fd, size_t size)
 	return memory;
 }
 
+static void s_evict(void *self, void *memory, size_t size)
+{
+	(void)self;
+	(void)memory;
+	(void)size;
+}
+
 static void s_unmap(void *self, void *memory, size_t size)
 {
 	sim_process *process = self;
@@ -573,6 +580,7 @@ const dpi_os sim_os_table = {
 	.lock = s_lock,
 	.map = s_map,
 	.unmap = s_unmap,
+	.evict = s_evict,
 	.monotonic = s_monotonic,
 	.wall = s_wall,
 	.random = s_random,

@@ -388,6 +388,13 @@ static void t_unmap(void *self, void *memory, size_t size)
 	os->unmap(os->self, memory, size);
 }
 
+static void t_evict(void *self, void *memory, size_t size)
+{
+	const dpi_os *os = begin(self);
+
+	os->evict(os->self, memory, size);
+}
+
 static dp_time_ns t_monotonic(void *self)
 {
 	(void)self;
@@ -485,6 +492,7 @@ static const dpi_os table = {
 	.lock = t_lock,
 	.map = t_map,
 	.unmap = t_unmap,
+	.evict = t_evict,
 	.monotonic = t_monotonic,
 	.wall = t_wall,
 	.random = t_random,

@@ -300,6 +300,11 @@ static void *inner_map(void *self, int fd, size_t size)
 	return inner_of(self)->map(inner_of(self)->self, fd, size);
 }
 
+static void inner_evict(void *self, void *memory, size_t size)
+{
+	inner_of(self)->evict(inner_of(self)->self, memory, size);
+}
+
 static void inner_unmap(void *self, void *memory, size_t size)
 {
 	inner_of(self)->unmap(inner_of(self)->self, memory, size);
@@ -328,6 +333,7 @@ static const dpi_os table = {
 	.lock = inner_lock,
 	.map = inner_map,
 	.unmap = inner_unmap,
+	.evict = inner_evict,
 	.monotonic = clock_monotonic,
 	.wall = clock_wall,
 	.random = inner_random,

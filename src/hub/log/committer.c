@@ -15,7 +15,8 @@ struct dpi_log_committer {
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards what follows, and due of writers */
 	dpi_dues dues;
-	dp_time_ns set_to; /* the alarm; DP_FOREVER: not set */
+	dp_time_ns rest_at; /* when idle writers go to rest, or DP_FOREVER */
+	dp_time_ns set_to;  /* the alarm; DP_FOREVER: not set */
 	bool must_stop;
 };
 
@@ -63,6 +64,16 @@ void dpi_log_committer_arm(
 	dpi_unlock(&committer->lock);
 }
 
+void dpi_log_committer_rest_at(dpi_log_committer *committer, dp_time_ns at_ns)
+{
+	dpi_lock(&committer->lock);
+	if (at_ns < committer->rest_at) {
+		committer->rest_at = at_ns;
+		set_alarm(committer, at_ns);
+	}
+	dpi_unlock(&committer->lock);
+}
+
 static dpi_log_writer *writer_of(dpi_due *due)
 {
 	return (dpi_log_writer *)((char *)due - offsetof(dpi_log_writer, due));
@@ -77,6 +88,7 @@ static dpi_log_writer *take_due(dpi_log_committer *committer, dp_time_ns now)
 	due = dpi_dues_take(&committer->dues, now);
 	if (due == NULL) {
 		set_alarm(committer, dpi_dues_first(&committer->dues));
+		set_alarm(committer, committer->rest_at);
 	}
 	dpi_unlock(&committer->lock);
 	return due != NULL ? writer_of(due) : NULL;
@@ -93,6 +105,23 @@ static void commit_due(dpi_log_committer *committer)
 			dpi_log_committer_arm(committer, w,
 				os->monotonic(os->self) + FULL_RETRY_NS);
 		}
+	}
+}
+
+static void rest_if_due(dpi_log_committer *committer)
+{
+	const dpi_os *os = committer->hub->os;
+	bool is_due;
+
+	dpi_lock(&committer->lock);
+	is_due = committer->rest_at <= os->monotonic(os->self);
+	if (is_due) {
+		committer->rest_at = DP_FOREVER;
+	}
+	dpi_unlock(&committer->lock);
+	if (is_due) {
+		dpi_log_committer_rest_at(
+			committer, dpi_log_rest_idle(committer->hub));
 	}
 }
 
@@ -116,6 +145,7 @@ static void *run(void *arg)
 
 	while (sleep_until_due(committer)) {
 		commit_due(committer);
+		rest_if_due(committer);
 	}
 	return NULL;
 }
@@ -132,6 +162,7 @@ dp_status dpi_log_committer_new(
 		return dpi_error_set(err, DP_ENOMEM, "no memory for a thread");
 	}
 	committer->hub = hub;
+	committer->rest_at = DP_FOREVER;
 	committer->set_to = DP_FOREVER;
 	(void)pthread_mutex_init(&committer->lock, NULL);
 	committer->alarm = os->alarm_open(os->self);

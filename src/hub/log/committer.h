@@ -17,6 +17,9 @@ typedef struct dpi_log_committer dpi_log_committer;
 /* Errors: DP_ENOMEM, DP_EIO, DP_EAGAIN. */
 DP_NODISCARD dp_status dpi_log_committer_new(
 	dpi_log_committer **ret, dpi_log_hub *hub, dp_error **err);
+/* Has dpi_log_rest_idle() called at_ns (monotonic). Any thread. */
+void dpi_log_committer_rest_at(dpi_log_committer *committer, dp_time_ns at_ns);
+
 /* Ends the thread. Arming does nothing any more. */
 void dpi_log_committer_stop(dpi_log_committer *committer);
 /* After that, or in a child after fork(), which has no such thread. */

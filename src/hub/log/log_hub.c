@@ -35,6 +35,7 @@ static void free_hub(dpi_log_hub *hub)
 	dpi_log_news_unmap(hub->news, hub->os);
 	dpi_locks_close(&hub->locks);
 	dpi_log_prepare_fini(&hub->prepare);
+	dpi_log_awake_fini(&hub->awake);
 	(void)pthread_mutex_destroy(&hub->learning);
 	(void)pthread_mutex_destroy(&hub->lock);
 	dpi_free(hub->alloc, hub->directory, strlen(hub->directory) + 1, 1);
@@ -125,6 +126,7 @@ static dp_status get_writer(dp_hub *base, const char *topic,
 	dpi_writer **ret_writer, dp_error **err)
 {
 	dpi_log_hub *hub = of(base);
+	bool is_new = false;
 	dpi_log_writer *w;
 	dp_status st = dpi_runtime_check(base->rt, err);
 
@@ -135,12 +137,17 @@ static dp_status get_writer(dp_hub *base, const char *topic,
 	w = dpi_partitions_writer(hub, topic);
 	if (w == NULL) {
 		st = make_writer(hub, topic, &w, err);
+		is_new = true;
 	}
 	dpi_unlock(&hub->lock);
-	if (st == DP_OK) {
-		*ret_writer = &w->writer;
+	if (st != DP_OK) {
+		return st;
 	}
-	return st;
+	if (is_new) {
+		dpi_log_stay_awake(w);
+	}
+	*ret_writer = &w->writer;
+	return DP_OK;
 }
 
 static dpi_log_writer *writer_of(
@@ -261,6 +268,7 @@ dp_status dpi_log_hub_open(dp_hub **ret, dp_runtime *rt, const char *directory,
 		return st;
 	}
 	dpi_log_prepare_init(&hub->prepare, hub->os);
+	dpi_log_awake_init(&hub->awake);
 	(void)pthread_mutex_init(&hub->learning, NULL);
 	(void)pthread_mutex_init(&hub->lock, NULL);
 	*ret = &hub->hub;

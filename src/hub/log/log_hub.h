@@ -13,6 +13,7 @@
 #include "hub/log/locks.h"
 #include "hub/log/news.h"
 #include "hub/log/prepare.h"
+#include "hub/log/rest.h"
 #include "hub/log/segment.h"
 #include "hub/log/sources.h"
 #include "hub/log/state.h"
@@ -83,6 +84,7 @@ typedef struct dpi_log_hub {
 	dpi_log_news *news;
 	dpi_log_counters counters;
 	dpi_log_prepare prepare;
+	dpi_log_awake awake;
 
 	pthread_mutex_t learning; /* guards what partitions have learned */
 	pthread_mutex_t lock;     /* guards what follows */

@@ -424,7 +424,7 @@ static bool grow_ahead(dpi_log_tail *tail)
 	uint64_t goal = atomic_load(&tail->zeroed_goal);
 	int rc;
 
-	if (zeroed >= goal ||
+	if (zeroed >= goal || tail->segment.fd < 0 ||
 		grow(tail, smaller(goal, zeroed + STEP_BYTES)) != 0) {
 		return false;
 	}

@@ -3,15 +3,32 @@
 
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "hub/log/committer.h"
 #include "hub/log/partition.h"
 #include "hub/log/prepare.h"
 #include "hub/log/roll.h"
 
-static bool has_place(const dpi_log_writer *w)
+/* Without memory, rounds stay small. */
+static void grow(dpi_log_writer *w)
 {
-	return w->count < DPI_LOG_ROUND;
+	dpi_log_item *items;
+
+	items = dpi_zalloc(w->hub->alloc, DPI_LOG_ROUND, sizeof(*items));
+	if (items != NULL) {
+		memcpy(items, w->items, w->count * sizeof(*items));
+		w->items = items;
+		w->capacity = DPI_LOG_ROUND;
+	}
+}
+
+static bool has_place(dpi_log_writer *w)
+{
+	if (w->count == w->capacity && w->items == w->few_items) {
+		grow(w);
+	}
+	return w->count < w->capacity;
 }
 
 /* Puts chunks of one feed into the round; keeps the rest for the next. */

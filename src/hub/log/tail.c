@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/thread.h"
@@ -96,6 +97,8 @@ dp_status dpi_tail_open(dpi_log_tail *ret, dpi_log_hub *hub,
 		.segment = {.fd = -1},
 		.spare_fd = -1,
 	};
+	ret->pieces = ret->few_pieces;
+	ret->piece_capacity = DPI_TAIL_PIECES_LEAST;
 	dpi_sources_init(&ret->sources, hub->alloc);
 	(void)pthread_mutex_init(&ret->prepare_lock, NULL);
 	st = dpi_log_recover(hub, partition, &ret->sources, &found, err);
@@ -115,7 +118,18 @@ err_after_init:
 	return st;
 }
 
-void dpi_tail_close(dpi_log_tail *tail)
+static void use_few_pieces(dpi_log_tail *tail)
+{
+	if (tail->pieces != tail->few_pieces) {
+		dpi_free(tail->hub->alloc, tail->pieces, tail->piece_capacity,
+			sizeof(*tail->pieces));
+	}
+	tail->pieces = tail->few_pieces;
+	tail->piece_capacity = DPI_TAIL_PIECES_LEAST;
+}
+
+/* With nobody who prepares. */
+static void close_files(dpi_log_tail *tail)
 {
 	const dpi_os *os = tail->hub->os;
 
@@ -124,15 +138,69 @@ void dpi_tail_close(dpi_log_tail *tail)
 		tail->spare_fd = -1;
 	}
 	dpi_segment_close(&tail->segment, os);
+}
+
+void dpi_tail_close(dpi_log_tail *tail)
+{
+	close_files(tail);
+	use_few_pieces(tail);
 	dpi_sources_fini(&tail->sources);
 	(void)pthread_mutex_destroy(&tail->prepare_lock);
+}
+
+bool dpi_tail_rest(dpi_log_tail *tail)
+{
+	const dpi_os *os = tail->hub->os;
+
+	if (tail->is_unsynced || tail->piece_count > 0) {
+		return false;
+	}
+	/* A spare by that name may be somebody else's by now. */
+	if (dpi_tail_check_right(tail, NULL) == DP_OK) {
+		(void)dpi_tail_drop_spare(tail);
+	}
+	dpi_lock(&tail->prepare_lock);
+	close_files(tail);
+	atomic_store(&tail->zeroed_goal, 0);
+	dpi_unlock(&tail->prepare_lock);
+	use_few_pieces(tail);
+	os->evict(os->self, tail->partition->state, DPI_LOG_PAGE);
+	return true;
+}
+
+/* Opens the segment again that a rest has closed. */
+static dp_status wake(dpi_log_tail *tail, dp_error **err)
+{
+	const dpi_os *os = tail->hub->os;
+	char path[DPI_LOG_PATH_MAX];
+	int fd;
+
+	if (tail->segment.fd >= 0) {
+		return DP_OK;
+	}
+	dpi_log_segment_path(path, tail->hub->directory, &tail->partition->name,
+		tail->segment.header.base);
+	fd = os->open(os->self, path, 0);
+	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM) {
+		return dpi_error_set(err, DP_EAGAIN,
+			"segment %s cannot be opened: too many files are open",
+			path);
+	}
+	if (fd < 0) {
+		return fail_sys(tail, -fd, "opening its segment", err);
+	}
+	dpi_lock(&tail->prepare_lock);
+	tail->segment.fd = fd;
+	dpi_unlock(&tail->prepare_lock);
+	return DP_OK;
 }
 
 void dpi_tail_trim(dpi_log_tail *tail)
 {
 	const dpi_os *os = tail->hub->os;
 
-	if (dpi_tail_check_right(tail, NULL) != DP_OK) {
+	if (dpi_tail_check_right(tail, NULL) != DP_OK ||
+		wake(tail, NULL) != DP_OK) {
 		return;
 	}
 	(void)os->truncate(
@@ -280,16 +348,36 @@ static void line_up(dpi_log_tail *tail, uint8_t *data, size_t size)
 {
 	size_t at = tail->piece_first + tail->piece_count;
 
-	assert(at < DPI_TAIL_PIECES);
+	assert(at < tail->piece_capacity);
 	tail->pieces[at].iov_base = data;
 	tail->pieces[at].iov_len = size;
 	tail->piece_count++;
 	tail->index += size;
 }
 
-static bool is_full(const dpi_log_tail *tail)
+/* Without memory, writes stay small. */
+static void grow(dpi_log_tail *tail)
 {
-	return tail->piece_first + tail->piece_count == DPI_TAIL_PIECES;
+	const dp_allocator *alloc = tail->hub->alloc;
+	struct iovec *pieces;
+
+	pieces = dpi_zalloc(alloc, DPI_TAIL_PIECES, sizeof(*pieces));
+	if (pieces != NULL) {
+		memcpy(pieces, tail->pieces,
+			tail->piece_capacity * sizeof(*pieces));
+		tail->pieces = pieces;
+		tail->piece_capacity = DPI_TAIL_PIECES;
+	}
+}
+
+static bool is_full(dpi_log_tail *tail)
+{
+	size_t at = tail->piece_first + tail->piece_count;
+
+	if (at == tail->piece_capacity && tail->pieces == tail->few_pieces) {
+		grow(tail);
+	}
+	return at == tail->piece_capacity;
 }
 
 static dp_status roll(dpi_log_tail *tail, dp_error **err)
@@ -309,6 +397,9 @@ dp_status dpi_tail_append(dpi_log_tail *tail, const dpi_chunk *chunk,
 {
 	dp_status st = dpi_tail_check_right(tail, err);
 
+	if (st == DP_OK) {
+		st = wake(tail, err);
+	}
 	if (st == DP_OK && is_too_old(tail)) {
 		st = roll(tail, err);
 	}

@@ -36,8 +36,10 @@
  * and dpi_tail_recycle() may be called by another one meanwhile.
  */
 
-/* Pieces that one write takes. */
+/* Pieces that one write takes, where there is memory; and where there is
+ * none. */
 #define DPI_TAIL_PIECES 256u
+#define DPI_TAIL_PIECES_LEAST 4u
 
 typedef struct dpi_log_tail {
 	dpi_log_hub *hub;
@@ -57,7 +59,9 @@ typedef struct dpi_log_tail {
 	bool is_unsynced;
 	dpi_sources sources;
 
-	struct iovec pieces[DPI_TAIL_PIECES]; /* lined up */
+	struct iovec few_pieces[DPI_TAIL_PIECES_LEAST];
+	struct iovec *pieces; /* lined up: these few, or allocated */
+	size_t piece_capacity;
 	size_t piece_first;
 	size_t piece_count;
 
@@ -94,12 +98,18 @@ void dpi_tail_close(dpi_log_tail *tail);
 void dpi_tail_trim(dpi_log_tail *tail);
 
 /*
+ * Gives back open files and memory; the next append takes them again. Returns
+ * false, and has done nothing, if there are records that were not synced.
+ */
+bool dpi_tail_rest(dpi_log_tail *tail);
+
+/*
  * Seals the records of a chunk from *done on and lines them up; begins a new
  * segment where they do not fit. *done is moved over what was taken, and the
  * chunk's bytes are needed until the next flush has succeeded.
  *
  * Errors: DP_ENOSPC  call it again when there is room
- *         DP_ENOMEM  the same
+ *         DP_ENOMEM, DP_EAGAIN  the same
  *         DP_EIO, DP_ELOCKED  for good
  */
 DP_NODISCARD dp_status dpi_tail_append(dpi_log_tail *tail,

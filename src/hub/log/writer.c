@@ -106,6 +106,35 @@ static void arm(dpi_writer *writer, dp_time_ns at_ns)
 	}
 }
 
+static void use_few_items(dpi_log_writer *w)
+{
+	if (w->items != w->few_items) {
+		dpi_free(w->hub->alloc, w->items, w->capacity,
+			sizeof(*w->items));
+	}
+	w->items = w->few_items;
+	w->capacity = DPI_LOG_ROUND_LEAST;
+}
+
+bool dpi_log_writer_rest(dpi_log_writer *w)
+{
+	bool is_resting = false;
+
+	dpi_lock(&w->lock);
+	if (w->is_taken) {
+		dpi_unlock(&w->lock);
+		return false;
+	}
+	w->is_taken = true;
+	dpi_unlock(&w->lock);
+	if (w->count == 0 && w->rest == NULL) {
+		is_resting = dpi_tail_rest(&w->tail);
+		use_few_items(w);
+	}
+	end_change(w);
+	return is_resting;
+}
+
 static bool has_ended(const dpi_log_writer *w, uint32_t goal)
 {
 	return (int32_t)(w->ended - goal) >= 0;
@@ -174,12 +203,16 @@ static void commit(dpi_writer *writer)
 
 	if (!is_forked(w)) {
 		(void)commit_once(w, true);
+		dpi_log_stay_awake(w);
 	}
 }
 
 bool dpi_log_writer_try(dpi_log_writer *w)
 {
-	return commit_once(w, false);
+	bool is_complete = commit_once(w, false);
+
+	dpi_log_stay_awake(w);
+	return is_complete;
 }
 
 /* The hub keeps its writers, and their partitions, until it is closed. */
@@ -223,6 +256,8 @@ dp_status dpi_log_writer_new(dpi_log_writer **ret, dpi_log_hub *hub,
 	}
 	w->hub = hub;
 	w->due.at_ns = DP_FOREVER;
+	w->items = w->few_items;
+	w->capacity = DPI_LOG_ROUND_LEAST;
 	st = dpi_log_committer_join(hub->committer, err);
 	if (st != DP_OK) {
 		goto err_after_alloc;
@@ -252,7 +287,8 @@ err_after_alloc:
 
 void dpi_log_writer_free(dpi_log_writer *w)
 {
-	(void)dpi_log_writer_try(w);
+	(void)commit_once(w, false);
+	dpi_log_awake_forget(w);
 	if (dpi_tail_sync(&w->tail, NULL) == DP_OK) {
 		dpi_tail_trim(&w->tail);
 	}
@@ -263,6 +299,7 @@ void dpi_log_writer_free(dpi_log_writer *w)
 void dpi_log_writer_abandon(dpi_log_writer *w)
 {
 	w->partition->writer = NULL;
+	use_few_items(w);
 	dpi_tail_close(&w->tail);
 	(void)pthread_mutex_destroy(&w->lock);
 	dpi_free(w->hub->alloc, w, 1, sizeof(*w));

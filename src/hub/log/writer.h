@@ -22,8 +22,9 @@
  * to keep the round and to try again later, by whoever commits next.
  */
 
-/* Chunks of one round. */
+/* Chunks of one round, where there is memory; and where there is none. */
 #define DPI_LOG_ROUND 256u
+#define DPI_LOG_ROUND_LEAST 4u
 
 typedef struct dpi_log_item {
 	dpi_feed *feed;
@@ -35,7 +36,8 @@ struct dpi_log_writer {
 	dpi_writer writer; /* first */
 	dpi_log_hub *hub;
 	dpi_log_partition *partition;
-	dpi_due due; /* the committer's, under its lock */
+	dpi_log_nap nap; /* rest.h's */
+	dpi_due due;     /* the committer's, under its lock */
 
 	pthread_mutex_t lock; /* guards what follows */
 	bool is_taken;        /* somebody has the turn */
@@ -47,7 +49,9 @@ struct dpi_log_writer {
 	/* Whoever has the turn: */
 	dpi_feed *feeds;
 	dpi_log_tail tail;
-	dpi_log_item items[DPI_LOG_ROUND];
+	dpi_log_item few_items[DPI_LOG_ROUND_LEAST];
+	dpi_log_item *items; /* these few, or allocated */
+	size_t capacity;
 	size_t count;        /* of items in this round */
 	size_t next_item;    /* to append */
 	size_t chunk_done;   /* bytes of it that are lined up */
@@ -72,6 +76,9 @@ void dpi_log_writer_abandon(dpi_log_writer *w);
 
 /* One try to commit: false if the disk is full and the policy is to wait. */
 bool dpi_log_writer_try(dpi_log_writer *w);
+
+/* Gives back files and memory until the next commit; false: not now. */
+bool dpi_log_writer_rest(dpi_log_writer *w);
 
 /* The greatest source place of key in the partition, or 0. */
 uint64_t dpi_log_writer_source_next(dpi_log_writer *w, uint64_t key);

@@ -427,6 +427,8 @@ static void the_alarm_commits_for_those_who_do_not_wait(void **state)
 	test_feed_wait(&feed);
 	assert_int_equal(feed.ok, 3);
 	virtual_clock_await_sleepers(clock, 1);
+	virtual_clock_advance(clock, DPI_LOG_REST_NS);
+	virtual_clock_await_sleepers(clock, 1);
 	assert_int_equal(virtual_clock_next(clock), DP_FOREVER);
 	writer->ops->detach(writer, &feed.feed);
 	test_feed_fini(&feed);
