@@ -10,7 +10,6 @@
  *   crash_worker finish DIR DESCRIPTOR_SET
  *       runs the jobs until there is nothing left to do
  */
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,43 +19,9 @@
 #include <datapipe/datapipe.h>
 
 #include "base/bytes.h"
+#include "worker.h"
 
 enum { STEPS_MAX = 100000, SET_MAX = 65536, NOTE_MAX = 200, TAKEN = 512 };
-
-static void check(dp_status st, dp_error *err, const char *what)
-{
-	if (st != DP_OK) {
-		(void)fprintf(stderr, "crash_worker: %s: %s: %s\n", what,
-			dp_status_name(st), dp_error_message(err));
-		exit(1);
-	}
-}
-
-static char *in_directory(
-	const char *scheme, const char *directory, const char *name)
-{
-	static char text[8][4096];
-	static unsigned turn;
-	char *buf = text[turn++ % 8];
-
-	(void)snprintf(
-		buf, sizeof(text[0]), "%s%s/%s", scheme, directory, name);
-	return buf;
-}
-
-static dp_hub *open_hub(dp_runtime *rt, const char *directory)
-{
-	dp_hub_options opts = DP_HUB_OPTIONS_INIT;
-	dp_hub *hub = NULL;
-	dp_error *err = NULL;
-
-	/* Small, so that many kills meet a new segment. */
-	opts.segment_bytes = 256u << 10;
-	check(dp_hub_open(&hub, rt, in_directory("log:", directory, "hub"),
-		      &opts, &err),
-		err, "hub");
-	return hub;
-}
 
 /* A Step as protobuf writes it. */
 static size_t encode_step(uint8_t *out, uint32_t run, uint32_t number)
@@ -88,7 +53,8 @@ static void publish_step(dp_publisher *pub, uint32_t run, uint32_t number)
 	ev.payload.data = payload;
 	ev.payload.size = encode_step(payload, run, number);
 	ev.tag = (void *)(uintptr_t)number;
-	check(dp_publisher_publish(pub, &ev, DP_FOREVER, &err), err, "publish");
+	worker_check(dp_publisher_publish(pub, &ev, DP_FOREVER, &err), err,
+		"publish");
 }
 
 /* Notes what was acknowledged, in one write that a kill cannot tear. */
@@ -97,15 +63,13 @@ static void note_acks(dp_runtime *rt, int fd, dp_time_ns timeout_ns)
 	static dp_completion items[TAKEN];
 	static uint32_t numbers[TAKEN];
 	int64_t count = dp_runtime_poll(rt, items, TAKEN, timeout_ns);
-	size_t bytes;
 
 	for (int64_t i = 0; i < count; i++) {
-		check(items[i].status, NULL, "completion");
+		worker_check(items[i].status, NULL, "completion");
 		numbers[i] = (uint32_t)(uintptr_t)items[i].tag;
 	}
-	bytes = count > 0 ? (size_t)count * sizeof(numbers[0]) : 0;
-	if (bytes > 0 && write(fd, numbers, bytes) != (ssize_t)bytes) {
-		check(DP_EIO, NULL, "write of acknowledgements");
+	if (count > 0) {
+		worker_note(fd, numbers, (size_t)count * sizeof(numbers[0]));
 	}
 }
 
@@ -116,21 +80,17 @@ static int publish(const char *directory, const char *run_text, dp_ack ack)
 	dp_runtime *rt = NULL;
 	dp_publisher *pub = NULL;
 	dp_error *err = NULL;
-	char name[32];
-	int fd;
+	int fd = worker_open_notes(directory, "acked", run_text);
 
-	(void)snprintf(name, sizeof(name), "acked.%u", run);
-	fd = open(in_directory("", directory, name),
-		O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-	check(fd >= 0 ? DP_OK : DP_EIO, NULL, name);
-	check(dp_runtime_new(&rt, NULL, &err), err, "runtime");
+	worker_check(dp_runtime_new(&rt, NULL, &err), err, "runtime");
 	opts.topic = run % 2 == 0 ? "ramp.even" : "ramp.odd";
 	opts.source = run_text;
 	opts.ack = ack;
 	opts.flags = DP_PUBLISHER_POLL;
 	opts.limit_events = 256;
-	check(dp_publisher_new(&pub, open_hub(rt, directory), &opts, &err), err,
-		"publisher");
+	worker_check(dp_publisher_new(
+			     &pub, worker_open_hub(rt, directory), &opts, &err),
+		err, "publisher");
 	for (uint32_t i = 0; i < STEPS_MAX; i++) {
 		publish_step(pub, run, i);
 		/* Half the room is taken: hear before asking for more. */
@@ -147,9 +107,10 @@ static void add_schemas(dp_registry *reg, const char *path)
 	FILE *file = fopen(path, "rb");
 	size_t size = file != NULL ? fread(set, 1, sizeof(set), file) : 0;
 
-	check(size > 0 ? DP_OK : DP_EIO, NULL, path);
+	worker_check(size > 0 ? DP_OK : DP_EIO, NULL, path);
 	(void)fclose(file);
-	check(dp_registry_add(reg, set, size, NULL, &err), err, "schema");
+	worker_check(
+		dp_registry_add(reg, set, size, NULL, &err), err, "schema");
 }
 
 static dp_store *open_store(
@@ -158,8 +119,8 @@ static dp_store *open_store(
 	dp_store *store = NULL;
 	dp_error *err = NULL;
 
-	check(dp_store_open(
-		      &store, rt, in_directory("file:", directory, name), &err),
+	worker_check(dp_store_open(&store, rt,
+			     worker_path("file:", directory, name), &err),
 		err, name);
 	return store;
 }
@@ -183,8 +144,8 @@ static void add_sink(
 	dp_job_options opts = job_options();
 	dp_error *err = NULL;
 
-	check(dp_pipeline_add_sink(
-		      pipe, name, hub, "datahub", sink, &opts, &err),
+	worker_check(dp_pipeline_add_sink(
+			     pipe, name, hub, "datahub", sink, &opts, &err),
 		err, name);
 }
 
@@ -199,21 +160,23 @@ static void add_jobs(dp_pipeline *pipe, dp_runtime *rt, dp_hub *hub,
 
 	/* Read back by a reader that knows no other compression. */
 	opts.compression = DP_COMPRESSION_DEFLATE;
-	check(dp_router_new(&router, rt, "datahub", &err), err, "router");
-	check(dp_pipeline_add_route(pipe, "ramp2datahub", hub, "ramp.*", router,
-		      &route_opts, &err),
+	worker_check(
+		dp_router_new(&router, rt, "datahub", &err), err, "router");
+	worker_check(dp_pipeline_add_route(pipe, "ramp2datahub", hub, "ramp.*",
+			     router, &route_opts, &err),
 		err, "route");
-	check(dp_lake_sink_new(&sink, rt, open_store(rt, directory, "lake"),
-		      &opts, &err),
+	worker_check(dp_lake_sink_new(&sink, rt,
+			     open_store(rt, directory, "lake"), &opts, &err),
 		err, "lake");
 	add_sink(pipe, "datahub2lake", hub, sink);
-	check(dp_files_sink_new(&sink, rt, open_store(rt, directory, "files"),
-		      reg, &opts, &err),
+	worker_check(
+		dp_files_sink_new(&sink, rt, open_store(rt, directory, "files"),
+			reg, &opts, &err),
 		err, "files");
 	add_sink(pipe, "datahub2structured", hub, sink);
-	check(dp_sqlite_sink_new(&sink, rt,
-		      in_directory("", directory, "warehouse.db"), reg, NULL,
-		      &err),
+	worker_check(dp_sqlite_sink_new(&sink, rt,
+			     worker_path("", directory, "warehouse.db"), reg,
+			     NULL, &err),
 		err, "sqlite");
 	add_sink(pipe, "datahub2warehouse", hub, sink);
 }
@@ -226,20 +189,23 @@ static int process(const char *directory, const char *set, bool finishes)
 	dp_error *err = NULL;
 	dp_hub *hub;
 
-	check(dp_runtime_new(&rt, NULL, &err), err, "runtime");
-	hub = open_hub(rt, directory);
-	check(dp_registry_open(&reg, rt,
-		      in_directory("file:", directory, "schemas"), NULL, &err),
+	worker_check(dp_runtime_new(&rt, NULL, &err), err, "runtime");
+	hub = worker_open_hub(rt, directory);
+	worker_check(
+		dp_registry_open(&reg, rt,
+			worker_path("file:", directory, "schemas"), NULL, &err),
 		err, "registry");
 	add_schemas(reg, set);
-	check(dp_pipeline_new(&pipe, rt, "crash", &err), err, "pipeline");
+	worker_check(
+		dp_pipeline_new(&pipe, rt, "crash", &err), err, "pipeline");
 	add_jobs(pipe, rt, hub, directory, reg);
-	check(dp_pipeline_start(pipe, &err), err, "start");
+	worker_check(dp_pipeline_start(pipe, &err), err, "start");
 	if (!finishes) {
 		pause();
 	}
-	check(dp_pipeline_wait_idle(pipe, 60 * DP_SECOND, &err), err, "idle");
-	check(dp_pipeline_drain(pipe, 20 * DP_SECOND, NULL, &err), err,
+	worker_check(
+		dp_pipeline_wait_idle(pipe, 60 * DP_SECOND, &err), err, "idle");
+	worker_check(dp_pipeline_drain(pipe, 20 * DP_SECOND, NULL, &err), err,
 		"drain");
 	return 0;
 }
