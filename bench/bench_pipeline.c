@@ -1,46 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include <datapipe/datapipe.h>
 
-#include "base/bytes.h"
-#include "base/crc32c.h"
 #include "bench.h"
-#include "codec/payment_by_hand.h"
 #include "codec/payment_events.h"
+#include "pipeline_by_hand.h"
 
 /*
  * The whole way of an event: published, durable in the log, routed to another
  * topic, durable there, kept raw in a lake and parsed into Avro (zstd-1), both
  * durable. In CPU time of the process, all threads together.
  *
- * The limit is one thread that does the least there is to do, without a route:
- * a log with checksums, synced at each megabyte; read back, checked, copied
- * raw, transcoded by hand, compressed and synced.
+ * The limits are one thread each that has no route, and so one log (see
+ * pipeline_by_hand.h): one makes the same files as ours, the other the least
+ * that can be called a lake and Avro. Whether the files are the same shows in
+ * their bytes, which are printed. Memory is that of a process which does
+ * nothing else, at two amounts of events.
  */
 
-enum { EVENTS = 200000, KINDS = 20000, ROUNDS = 5 };
-enum { MEGABYTE = 1 << 20, BLOCK = 65536, ROOM = 16384, SET_MAX = 65536 };
+enum { EVENTS = 500000, ROUNDS = 5, KINDS = 4096, SET_MAX = 65536 };
+
+/* What a publisher may hold: an application would choose it, too. */
+#define LIMIT_BYTES (8u << 20)
 
 static payment_event events[KINDS];
 static char directory[64];
-
-static char *path_of(const char *name)
-{
-	static char text[4][256];
-	static unsigned turn;
-	char *path = text[turn++ % 4];
-
-	(void)snprintf(path, sizeof(text[0]), "%s/%s", directory, name);
-	return path;
-}
+static size_t event_count = EVENTS;
 
 static char *address_of(const char *scheme, const char *name)
 {
@@ -69,6 +63,7 @@ static void check(dp_status st, dp_error *err)
 }
 
 struct ours {
+	dp_compression lake_compression;
 	dp_runtime *rt;
 	dp_hub *hub;
 	dp_registry *reg;
@@ -98,7 +93,7 @@ static void add_jobs(struct ours *o)
 	dp_sink *sink = NULL;
 	dp_error *err = NULL;
 
-	raw.compression = DP_COMPRESSION_NONE;
+	raw.compression = o->lake_compression;
 	check(dp_router_new(&router, o->rt, "datahub", &err), err);
 	check(dp_pipeline_add_route(o->pipe, "ramp2datahub", o->hub, "ramp.*",
 		      router, NULL, &err),
@@ -155,9 +150,10 @@ static void publish_all(dp_hub *hub)
 
 	opts.topic = "ramp.payment";
 	opts.source = "bench";
+	opts.limit_bytes = LIMIT_BYTES;
 	check(dp_publisher_new(&pub, hub, &opts, &err), err);
 	ev.type = "bench.Payment";
-	for (int i = 0; i < EVENTS; i++) {
+	for (size_t i = 0; i < event_count; i++) {
 		ev.payload.data = events[i % KINDS].data;
 		ev.payload.size = events[i % KINDS].size;
 		check(dp_publisher_publish(pub, &ev, DP_FOREVER, &err), err);
@@ -169,22 +165,42 @@ static void publish_all(dp_hub *hub)
 static void check_counts(const dp_report *report)
 {
 	for (size_t i = 0; i < dp_report_count(report); i++) {
-		if (dp_report_job(report, i)->delivered_events != EVENTS) {
+		if (dp_report_job(report, i)->delivered_events != event_count) {
 			bench_die("a job has not delivered every event");
 		}
 	}
 }
 
-static double run_ours(void *arg)
+static uint64_t found_bytes;
+
+static int add_bytes(
+	const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	struct ours o = {0};
+	(void)ftw;
+	if (type == FTW_F && strstr(path, ".avro") != NULL) {
+		found_bytes += (uint64_t)st->st_size;
+	}
+	return 0;
+}
+
+static uint64_t bytes_below(const char *name)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+	found_bytes = 0;
+	if (nftw(path, add_bytes, 16, FTW_PHYS) != 0) {
+		bench_die(path);
+	}
+	return found_bytes;
+}
+
+static void carry_all(dp_compression lake_compression)
+{
+	struct ours o = {.lake_compression = lake_compression};
 	dp_report *report = NULL;
 	dp_error *err = NULL;
-	double begin;
 
-	(void)arg;
-	bench_mkdir(directory, sizeof(directory));
-	begin = cpu_ns();
 	open_ours(&o);
 	publish_all(o.hub);
 	check(dp_pipeline_wait_idle(o.pipe, 60 * DP_SECOND, &err), err);
@@ -192,165 +208,134 @@ static double run_ours(void *arg)
 	check_counts(report);
 	dp_report_free(report);
 	close_ours(&o);
-	begin = cpu_ns() - begin;
-	bench_rmdir(directory);
-	return begin / EVENTS;
 }
 
-/* A file that is written by blocks. */
-struct out {
-	int fd;
-	size_t used;
-	uint8_t data[2 * MEGABYTE];
+/* One side of a comparison, and what its files had at last. */
+struct side {
+	dp_compression lake_compression;
+	bool has_columns;
+	pipeline_sizes sizes;
 };
 
-static void open_out(struct out *out, const char *name)
+static double run_ours(void *arg)
 {
-	out->used = 0;
-	out->fd = open(path_of(name), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	if (out->fd < 0) {
-		bench_die(name);
-	}
-}
-
-static void write_out(int fd, const void *data, size_t size)
-{
-	if (write(fd, data, size) != (ssize_t)size) {
-		bench_die("write");
-	}
-}
-
-static void sync_out(struct out *out)
-{
-	write_out(out->fd, out->data, out->used);
-	out->used = 0;
-	if (fdatasync(out->fd) != 0) {
-		bench_die("fdatasync");
-	}
-}
-
-static void append_all(struct out *log)
-{
-	for (int i = 0; i < EVENTS; i++) {
-		const payment_event *ev = &events[i % KINDS];
-		uint8_t *at = log->data + log->used;
-
-		dpi_store_u32(at, (uint32_t)ev->size);
-		dpi_store_u32(at + 4, dpi_crc32c(0, ev->data, ev->size));
-		memcpy(at + 8, ev->data, ev->size);
-		log->used += 8 + ev->size;
-		if (log->used >= MEGABYTE) {
-			sync_out(log);
-		}
-	}
-	sync_out(log);
-}
-
-struct limit {
-	struct out log, lake, avro;
-	uint8_t in[MEGABYTE];
-	uint8_t packed[2 * MEGABYTE];
-	ZSTD_CCtx *zstd;
-};
-
-static void pack_avro(struct limit *l)
-{
-	size_t size = ZSTD_compressCCtx(l->zstd, l->packed, sizeof(l->packed),
-		l->avro.data, l->avro.used, 1);
-
-	write_out(l->avro.fd, l->packed, size);
-	l->avro.used = 0;
-}
-
-static void carry(struct limit *l, const uint8_t *record, uint32_t size)
-{
-	uint8_t *end;
-
-	if (dpi_crc32c(0, record + 8, size) != dpi_load_u32(record + 4)) {
-		bench_die("checksum");
-	}
-	memcpy(l->lake.data + l->lake.used, record, 8 + size);
-	l->lake.used += 8 + size;
-	if (l->lake.used >= MEGABYTE) {
-		write_out(l->lake.fd, l->lake.data, l->lake.used);
-		l->lake.used = 0;
-	}
-	end = payment_by_hand(record + 8, size, l->avro.data + l->avro.used);
-	if (end == NULL) {
-		bench_die("payment_by_hand");
-	}
-	l->avro.used = (size_t)(end - l->avro.data);
-	if (l->avro.used >= BLOCK) {
-		pack_avro(l);
-	}
-}
-
-static void carry_all(struct limit *l)
-{
-	size_t have = 0;
-	off_t at = 0;
-	ssize_t n;
-
-	do {
-		size_t done = 0;
-
-		n = pread(l->log.fd, l->in + have, sizeof(l->in) - have, at);
-		if (n < 0) {
-			bench_die("pread");
-		}
-		at += n;
-		have += (size_t)n;
-		while (have - done >= 8 &&
-			have - done - 8 >= dpi_load_u32(l->in + done)) {
-			uint32_t size = dpi_load_u32(l->in + done);
-
-			carry(l, l->in + done, size);
-			done += 8 + size;
-		}
-		memmove(l->in, l->in + done, have - done);
-		have -= done;
-	} while (n > 0);
-	pack_avro(l);
-	sync_out(&l->avro);
-	sync_out(&l->lake);
-}
-
-static double run_limit(void *arg)
-{
-	static struct limit l;
+	struct side *side = arg;
 	double begin;
 
-	(void)arg;
 	bench_mkdir(directory, sizeof(directory));
 	begin = cpu_ns();
-	open_out(&l.log, "log");
-	open_out(&l.lake, "lake");
-	open_out(&l.avro, "avro");
-	l.zstd = ZSTD_createCCtx();
-	append_all(&l.log);
-	carry_all(&l);
-	(void)ZSTD_freeCCtx(l.zstd);
-	(void)close(l.log.fd);
-	(void)close(l.lake.fd);
-	(void)close(l.avro.fd);
+	carry_all(side->lake_compression);
 	begin = cpu_ns() - begin;
+	side->sizes =
+		(pipeline_sizes){bytes_below("lake"), bytes_below("files")};
 	bench_rmdir(directory);
-	return begin / EVENTS;
+	return begin / (double)event_count;
 }
 
-int main(void)
+static double run_by_hand(void *arg)
 {
-	const bench_side sides[] = {
-		{"ours", run_ours, NULL, 0},
-		{"one thread by hand", run_limit, NULL, 1.4},
+	struct side *side = arg;
+	const pipeline_by_hand job = {
+		.directory = directory,
+		.events = events,
+		.kinds = KINDS,
+		.count = event_count,
+		.has_columns = side->has_columns,
+		.packs_lake = side->lake_compression == DP_COMPRESSION_ZSTD,
 	};
-	struct rusage usage;
+	double begin;
 
+	bench_mkdir(directory, sizeof(directory));
+	begin = cpu_ns();
+	side->sizes = pipeline_run_by_hand(&job);
+	begin = cpu_ns() - begin;
+	bench_rmdir(directory);
+	return begin / (double)event_count;
+}
+
+static void print_bytes(const bench_side *sides, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct side *side = sides[i].arg;
+
+		(void)printf("  %-36s lake %.1f, Avro %.1f bytes an event\n",
+			sides[i].name,
+			(double)side->sizes.lake / (double)event_count,
+			(double)side->sizes.avro / (double)event_count);
+	}
+}
+
+static void compare_raw(int rounds)
+{
+	struct side ours = {.lake_compression = DP_COMPRESSION_NONE};
+	struct side same = {DP_COMPRESSION_NONE, true, {0, 0}};
+	struct side least = {DP_COMPRESSION_NONE, false, {0, 0}};
+	const bench_side sides[] = {
+		{"ours", run_ours, &ours, 0},
+		{"one thread, the same files", run_by_hand, &same, 1.4},
+		{"one thread, the least", run_by_hand, &least, 1.4},
+	};
+
+	bench_compare("an event from publish to plain lake and Avro, CPU", "ns",
+		rounds, sides, 3);
+	print_bytes(sides, 3);
+}
+
+static void compare_packed(int rounds)
+{
+	struct side ours = {.lake_compression = DP_COMPRESSION_ZSTD};
+	struct side same = {DP_COMPRESSION_ZSTD, true, {0, 0}};
+	const bench_side sides[] = {
+		{"ours", run_ours, &ours, 0},
+		{"one thread, the same files", run_by_hand, &same, 1.4},
+	};
+
+	bench_compare("an event from publish to zstd-1 lake and Avro, CPU",
+		"ns", rounds, sides, 2);
+	print_bytes(sides, 2);
+}
+
+/* In a process of its own, since a peak never goes back. */
+static void print_memory(size_t count)
+{
+	char what[64];
+	struct rusage usage;
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		event_count = count;
+		payment_make(events, KINDS);
+		bench_mkdir(directory, sizeof(directory));
+		carry_all(DP_COMPRESSION_ZSTD);
+		bench_rmdir(directory);
+		_exit(0);
+	}
+	if (pid < 0 || wait4(pid, &status, 0, &usage) != pid || status != 0) {
+		bench_die("a pipeline to see its memory");
+	}
+	(void)snprintf(what, sizeof(what), "peak memory, %zu events", count);
+	bench_value(what, "MiB", (double)usage.ru_maxrss / 1024, 64);
+}
+
+/* bench_pipeline [events [rounds]]; without rounds nothing but ours runs. */
+int main(int argc, char **argv)
+{
+	int rounds = argc > 2 ? atoi(argv[2]) : ROUNDS;
+
+	if (argc > 1) {
+		event_count = strtoul(argv[1], NULL, 10);
+	}
+	if (event_count == 0 || rounds < 0) {
+		bench_die("usage: bench_pipeline [events [rounds]]");
+	}
+	print_memory(event_count / 5);
+	print_memory(event_count);
+	if (rounds == 0) {
+		return 0;
+	}
 	payment_make(events, KINDS);
-	bench_compare("an event from publish to lake and Avro, CPU", "ns",
-		ROUNDS, sides, 2);
-	(void)getrusage(RUSAGE_SELF, &usage);
-	(void)printf("    peak memory %ld MiB, events of the bench included\n",
-		usage.ru_maxrss / 1024);
+	compare_raw(rounds);
+	compare_packed(rounds);
 	return 0;
 }
