@@ -1,108 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "codec/plan.h"
+#include "codec/avro_datum.h"
 
+#include "codec/elements.h"
 #include "codec/json.h"
 #include "codec/map_order.h"
-#include "codec/elements.h"
 #include "codec/scan.h"
-#include "codec/value.h"
 
 /*
  * A record is scanned into the slots of a frame, then its columns are written
- * in their order: Avro has no tags, so the order and the counts must be known
- * before the first byte. Messages inside are skipped by the scan and opened
- * when their column is written, so each byte is looked at once for its record.
- *
- * Most writes are small. Room for one field is asked for once: a branch, the
- * longest varint, and a double.
+ * in their order. Messages inside are skipped by the scan and opened when
+ * their column is written, so each byte is looked at once for its record.
  */
-
-#define FIELD_ROOM 24
-
-#define SHORT 16
 
 /* What is rare stays out of the loop over columns. */
 #define NOINLINE __attribute__((noinline))
 
+/* Events that are scanned after one that did not fit: others of its writer
+ * will not fit either. */
+#define SCANS 63
+
 static bool put_record(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_node *node, dpi_run pieces);
 
-static inline void put_long_unchecked(dpi_writer *writer, int64_t value)
-{
-	uint64_t bits = (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
-
-	if (bits < 0x80) {
-		*writer->p++ = (uint8_t)bits;
-	} else {
-		writer->p = dpi_put_varint(writer->p, bits);
-	}
-}
-
-static bool put_long(dpi_writer *writer, int64_t value)
-{
-	if (!dpi_writer_need(writer, DPI_VARINT_MAX)) {
-		return false;
-	}
-	put_long_unchecked(writer, value);
-	return true;
-}
-
-/*
- * readable is how far behind data may be read: a short run is copied as one
- * of a fixed size, which needs no call.
- */
-static inline bool put_bytes(
-	dpi_writer *writer, const uint8_t *data, size_t size, size_t readable)
-{
-	if (!dpi_writer_need(writer, DPI_VARINT_MAX + SHORT + size)) {
-		return false;
-	}
-	put_long_unchecked(writer, (int64_t)size);
-	if (size <= SHORT && readable >= SHORT) {
-		memcpy(writer->p, data, SHORT);
-	} else if (size > 0) {
-		memcpy(writer->p, data, size);
-	}
-	writer->p += size;
-	return true;
-}
-
-static bool put_text(dpi_writer *writer, dp_bytes bytes)
-{
-	return put_bytes(writer, bytes.data, bytes.size, bytes.size);
-}
-
-/* Part of the wire. */
-static inline bool put_span(
-	const dpi_coder *coder, dpi_writer *writer, const dpi_slot *slot)
-{
-	const uint8_t *data = coder->wire + slot->start;
-
-	return put_bytes(writer, data, slot->size,
-		slot->size > 0 ? (size_t)(coder->wire_end - data) : 0);
-}
-
-/* decimal(20, 0): two's complement, big-endian, as short as it can be. */
-static bool put_decimal(dpi_writer *writer, uint64_t value)
-{
-	size_t size = 1;
-
-	while (size < 9 && value >> (8 * size - 1) != 0) {
-		size++;
-	}
-	put_long_unchecked(writer, (int64_t)size);
-	if (size == 9) {
-		*writer->p++ = 0;
-		size = 8;
-	}
-	while (size-- > 0) {
-		*writer->p++ = (uint8_t)(value >> 8 * size);
-	}
-	return true;
-}
-
 /* What an open enum's other numbers are: their digits. */
-static NOINLINE bool put_number(dpi_writer *writer, int32_t number)
+bool dpi_datum_number(dpi_writer *writer, int32_t number)
 {
 	char digits[12];
 	size_t at = sizeof(digits);
@@ -115,25 +36,8 @@ static NOINLINE bool put_number(dpi_writer *writer, int32_t number)
 	if (number < 0) {
 		digits[--at] = '-';
 	}
-	return put_text(writer, dpi_bytes(digits + at, sizeof(digits) - at));
-}
-
-static bool put_enum(
-	dpi_writer *writer, const dpi_plan_enum *enumeration, int32_t number)
-{
-	const dpi_plan_label *label = dpi_plan_enum_find(enumeration, number);
-
-	return label != NULL ? put_text(writer, label->name)
-			     : put_number(writer, number);
-}
-
-static inline bool put_string(
-	dpi_coder *coder, dpi_writer *writer, const dpi_slot *slot)
-{
-	dp_bytes text;
-
-	return dpi_value_text(coder, slot, &text) &&
-		put_span(coder, writer, slot);
+	return dpi_datum_text(
+		writer, dpi_bytes(digits + at, sizeof(digits) - at));
 }
 
 /* Microseconds, rounded down. */
@@ -143,7 +47,8 @@ static NOINLINE bool put_timestamp(dpi_coder *coder, dpi_writer *writer,
 	dpi_time_value time;
 
 	return dpi_value_time(coder, field, slot, &time) &&
-		put_long(writer, time.seconds * 1000000 + time.nanos / 1000);
+		dpi_datum_long(
+			writer, time.seconds * 1000000 + time.nanos / 1000);
 }
 
 static NOINLINE bool put_duration(dpi_coder *coder, dpi_writer *writer,
@@ -153,7 +58,8 @@ static NOINLINE bool put_duration(dpi_coder *coder, dpi_writer *writer,
 	int64_t nanos;
 
 	return dpi_value_time(coder, field, slot, &time) &&
-		dpi_value_nanos(coder, time, &nanos) && put_long(writer, nanos);
+		dpi_value_nanos(coder, time, &nanos) &&
+		dpi_datum_long(writer, nanos);
 }
 
 static NOINLINE bool put_json(dpi_coder *coder, dpi_writer *writer,
@@ -170,11 +76,9 @@ static NOINLINE bool put_json(dpi_coder *coder, dpi_writer *writer,
 			: dpi_coder_fail_buffer(coder, text.failed);
 	}
 	(void)dpi_writer_finish(&text);
-	return put_text(writer, dpi_bytes(coder->text.data, coder->text.size));
+	return dpi_datum_text(
+		writer, dpi_bytes(coder->text.data, coder->text.size));
 }
-
-static NOINLINE bool put_value(dpi_coder *coder, dpi_writer *writer,
-	const dpi_plan_field *field, const dpi_slot *slot);
 
 static NOINLINE bool put_wrapper(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_field *field, const dpi_slot *slot)
@@ -183,25 +87,11 @@ static NOINLINE bool put_wrapper(dpi_coder *coder, dpi_writer *writer,
 
 	if (frame == NULL ||
 		!dpi_scan(coder, frame, dpi_slot_pieces(coder, slot)) ||
-		!put_value(coder, writer, &field->child->fields[0],
+		!dpi_datum_value(coder, writer, &field->child->fields[0],
 			dpi_frame_slot(frame, 0))) {
 		return false;
 	}
 	dpi_coder_leave_text(coder);
-	return true;
-}
-
-static bool put_float(dpi_writer *writer, uint64_t bits)
-{
-	dpi_store_u32(writer->p, (uint32_t)bits);
-	writer->p += 4;
-	return true;
-}
-
-static bool put_double(dpi_writer *writer, uint64_t bits)
-{
-	dpi_store_u64(writer->p, bits);
-	writer->p += 8;
 	return true;
 }
 
@@ -228,7 +118,7 @@ static NOINLINE bool put_message(dpi_coder *coder, dpi_writer *writer,
 		(coder->lost == 0 || dpi_keep_whole(coder, field, slot));
 }
 
-/* A value without the branch of its union; there is FIELD_ROOM. */
+/* A value without the branch of its union; there is DPI_DATUM_ROOM. */
 static inline bool put_value_here(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_field *field, const dpi_slot *slot)
 {
@@ -237,31 +127,31 @@ static inline bool put_value_here(dpi_coder *coder, dpi_writer *writer,
 		*writer->p++ = slot->bits != 0;
 		return true;
 	case DPI_KIND_INT32:
-		put_long_unchecked(writer, (int32_t)slot->bits);
+		dpi_datum_long_unchecked(writer, (int32_t)slot->bits);
 		return true;
 	case DPI_KIND_INT64:
-		put_long_unchecked(writer, (int64_t)slot->bits);
+		dpi_datum_long_unchecked(writer, (int64_t)slot->bits);
 		return true;
 	case DPI_KIND_UINT32:
-		put_long_unchecked(writer, (uint32_t)slot->bits);
+		dpi_datum_long_unchecked(writer, (uint32_t)slot->bits);
 		return true;
 	case DPI_KIND_SINT32:
 	case DPI_KIND_SINT64:
-		put_long_unchecked(
+		dpi_datum_long_unchecked(
 			writer, dpi_value_int(field->kind, slot->bits));
 		return true;
 	case DPI_KIND_UINT64:
-		return put_decimal(writer, slot->bits);
+		return dpi_datum_decimal(writer, slot->bits);
 	case DPI_KIND_FLOAT:
-		return put_float(writer, slot->bits);
+		return dpi_datum_float(writer, slot->bits);
 	case DPI_KIND_DOUBLE:
-		return put_double(writer, slot->bits);
+		return dpi_datum_double(writer, slot->bits);
 	case DPI_KIND_STRING:
-		return put_string(coder, writer, slot);
+		return dpi_datum_string(coder, writer, slot);
 	case DPI_KIND_BYTES:
-		return put_span(coder, writer, slot);
+		return dpi_datum_span(coder, writer, slot);
 	case DPI_KIND_ENUM:
-		return put_enum(
+		return dpi_datum_enum(
 			writer, field->enumeration, (int32_t)slot->bits);
 	case DPI_KIND_RECORD:
 		return put_record(coder, writer, field->child,
@@ -271,10 +161,10 @@ static inline bool put_value_here(dpi_coder *coder, dpi_writer *writer,
 	}
 }
 
-static NOINLINE bool put_value(dpi_coder *coder, dpi_writer *writer,
+bool dpi_datum_value(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_field *field, const dpi_slot *slot)
 {
-	return dpi_writer_need(writer, FIELD_ROOM) &&
+	return dpi_writer_need(writer, DPI_DATUM_ROOM) &&
 		put_value_here(coder, writer, field, slot);
 }
 
@@ -284,12 +174,12 @@ static NOINLINE bool put_array(dpi_coder *coder, dpi_writer *writer,
 	dpi_elements elements = dpi_elements_of(coder, frame->field, slot);
 	dpi_slot element;
 
-	if (slot->count > 0 && !put_long(writer, slot->count)) {
+	if (slot->count > 0 && !dpi_datum_long(writer, slot->count)) {
 		return false;
 	}
 	for (uint32_t i = 0; dpi_elements_next(&elements, &element); i++) {
 		frame->element = i;
-		if (!put_value(coder, writer, frame->field, &element)) {
+		if (!dpi_datum_value(coder, writer, frame->field, &element)) {
 			return false;
 		}
 	}
@@ -305,8 +195,8 @@ static NOINLINE bool put_entry(dpi_coder *coder, dpi_writer *writer,
 
 	if (node->key == node->fields &&
 		dpi_map_entry_split(coder, node, *slot, &key, &value)) {
-		return put_value(coder, writer, node->key, &key) &&
-			put_value(coder, writer, node->value, &value);
+		return dpi_datum_value(coder, writer, node->key, &key) &&
+			dpi_datum_value(coder, writer, node->value, &value);
 	}
 	frame = dpi_coder_enter(coder, node);
 	if (frame == NULL ||
@@ -315,7 +205,7 @@ static NOINLINE bool put_entry(dpi_coder *coder, dpi_writer *writer,
 	}
 	for (size_t i = 0; i < node->field_count; i++) {
 		frame->field = &node->fields[i];
-		if (!put_value(coder, writer, frame->field,
+		if (!dpi_datum_value(coder, writer, frame->field,
 			    dpi_frame_slot(frame, i))) {
 			return false;
 		}
@@ -324,13 +214,14 @@ static NOINLINE bool put_entry(dpi_coder *coder, dpi_writer *writer,
 	return true;
 }
 
-static NOINLINE bool put_map(dpi_coder *coder, dpi_writer *writer,
-	dpi_frame *frame, const dpi_slot *slot)
+bool dpi_datum_map(dpi_coder *coder, dpi_writer *writer, dpi_frame *frame,
+	const dpi_slot *slot)
 {
 	dpi_map_order order;
 
 	if (!dpi_map_order_make(coder, frame->field, slot, &order) ||
-		(order.count > 0 && !put_long(writer, (int64_t)order.count))) {
+		(order.count > 0 &&
+			!dpi_datum_long(writer, (int64_t)order.count))) {
 		return false;
 	}
 	for (size_t i = 0; i < order.count; i++) {
@@ -350,7 +241,7 @@ static NOINLINE bool put_map(dpi_coder *coder, dpi_writer *writer,
 static NOINLINE bool put_repeated(dpi_coder *coder, dpi_writer *writer,
 	dpi_frame *frame, const dpi_slot *slot)
 {
-	return frame->field->is_map ? put_map(coder, writer, frame, slot)
+	return frame->field->is_map ? dpi_datum_map(coder, writer, frame, slot)
 				    : put_array(coder, writer, frame, slot);
 }
 
@@ -365,7 +256,7 @@ static inline bool put_column(
 	if (field->is_repeated) {
 		return put_repeated(coder, writer, frame, slot);
 	}
-	if (!dpi_writer_need(writer, FIELD_ROOM)) {
+	if (!dpi_writer_need(writer, DPI_DATUM_ROOM)) {
 		return false;
 	}
 	if (field->has_presence && !is_set) {
@@ -376,8 +267,7 @@ static inline bool put_column(
 	return put_value_here(coder, writer, field, slot);
 }
 
-/* The columns that are not fields. */
-static bool put_extra(dpi_coder *coder, dpi_writer *writer, dpi_frame *frame)
+bool dpi_datum_extra(dpi_coder *coder, dpi_writer *writer, dpi_frame *frame)
 {
 	size_t unknown;
 
@@ -387,7 +277,7 @@ static bool put_extra(dpi_coder *coder, dpi_writer *writer, dpi_frame *frame)
 
 		if (!dpi_writer_byte(writer, chosen != NULL ? 2 : 0) ||
 			(chosen != NULL &&
-				!put_text(writer,
+				!dpi_datum_text(writer,
 					dpi_bytes_text(chosen->name)))) {
 			return false;
 		}
@@ -395,13 +285,13 @@ static bool put_extra(dpi_coder *coder, dpi_writer *writer, dpi_frame *frame)
 	unknown = coder->unknown.size - frame->unknown_mark;
 	return dpi_writer_byte(writer, unknown > 0 ? 2 : 0) &&
 		(unknown == 0 ||
-			put_text(writer,
+			dpi_datum_text(writer,
 				dpi_bytes(coder->unknown.data +
 						frame->unknown_mark,
 					unknown)));
 }
 
-static bool put_record(dpi_coder *coder, dpi_writer *writer,
+static bool put_scanned(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_node *node, dpi_run pieces)
 {
 	dpi_frame *frame = dpi_coder_enter(coder, node);
@@ -414,30 +304,54 @@ static bool put_record(dpi_coder *coder, dpi_writer *writer,
 			return false;
 		}
 	}
-	if (!put_extra(coder, writer, frame)) {
+	if (!dpi_datum_extra(coder, writer, frame)) {
 		return false;
 	}
 	dpi_coder_leave(coder);
 	return true;
 }
 
-dp_status dpi_avro_encode(const dpi_plan *plan, dpi_coder *coder,
-	const void *wire, size_t size, dpi_buf *out, dp_error **err)
+static bool put_record(dpi_coder *coder, dpi_writer *writer,
+	const dpi_plan_node *node, dpi_run pieces)
+{
+	return coder->is_straight
+		? dpi_datum_straight(coder, writer, node, pieces)
+		: put_scanned(coder, writer, node, pieces);
+}
+
+static bool encode_once(const dpi_plan *plan, dpi_coder *coder,
+	const void *wire, size_t size, dpi_buf *out)
 {
 	dpi_run all = {0, (uint32_t)size, 0};
 	dpi_writer writer;
 
 	if (dpi_coder_begin(coder, plan, wire, size) != DP_OK) {
-		return dpi_coder_report(coder, plan, err);
+		return false;
 	}
 	dpi_writer_begin(&writer, out, coder->limit);
 	if (!put_record(coder, &writer, plan->nodes[0], all)) {
-		if (coder->failed == DP_OK) {
+		if (coder->failed == DP_OK && writer.failed != DP_OK) {
 			(void)dpi_coder_fail_buffer(coder, writer.failed);
 		}
-		writer.failed = coder->failed;
+		writer.failed = DP_ESCHEMA; /* has it take all back */
 	}
-	return dpi_writer_finish(&writer) == DP_OK
-		? DP_OK
-		: dpi_coder_report(coder, plan, err);
+	return dpi_writer_finish(&writer) == DP_OK;
+}
+
+dp_status dpi_avro_encode(const dpi_plan *plan, dpi_coder *coder,
+	const void *wire, size_t size, dpi_buf *out, dp_error **err)
+{
+	bool tries = coder->scans_left == 0;
+	bool is_done;
+
+	coder->is_straight = tries;
+	is_done = encode_once(plan, coder, wire, size, out);
+	if (!tries) {
+		coder->scans_left--;
+	} else if (!is_done && coder->failed != DP_ENOMEM) {
+		coder->is_straight = false;
+		is_done = encode_once(plan, coder, wire, size, out);
+		coder->scans_left = is_done ? SCANS : 0;
+	}
+	return is_done ? DP_OK : dpi_coder_report(coder, plan, err);
 }

@@ -74,6 +74,8 @@ struct dpi_coder {
 	uint32_t lost;   /* messages that had more than their text shows */
 	dp_status failed;
 	const char *fault;
+	bool is_straight;    /* see codec/avro_datum.h */
+	unsigned scans_left; /* events that are scanned without a try */
 };
 
 /* Before each event. Returns DP_ENOMEM or DP_ETOOBIG. */
