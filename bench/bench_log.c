@@ -15,9 +15,13 @@
 
 /*
  * The log as a publisher sees it, events of 250 bytes, beside what can be had
- * of the same disk: a file that was written with zeros before, into which one
- * thread writes records with a checksum and syncs ("plain"); SQLite with a
- * WAL that is synced by each commit; LMDB.
+ * of the same disk: a file into which one thread writes records with a
+ * checksum, and syncs ("plain"); SQLite with a WAL that is synced by each
+ * commit; LMDB.
+ *
+ * Durable commits are measured in a log that has reached its retention_bytes,
+ * so that it writes into old segments, as plain does into a file that was
+ * written before; those of the page cache in files that grow.
  */
 
 enum {
@@ -27,9 +31,14 @@ enum {
 	BULK = 1000,   /* records of a bulk commit */
 	BULKS = 30,    /* bulk commits in a round */
 	PAGE_CACHE = 256,
+	CACHED = 100, /* writes to the page cache in a round */
+	SEGMENT_BYTES = 32 << 20,
+	KEPT_BYTES = 64 << 20,
 	PLAIN_BYTES = 256 << 20
 };
 
+static const char TYPE[] = "shop.payment.v1.Captured";
+static const char SOURCE[] = "bench";
 static uint8_t payload[PAYLOAD];
 
 /* Nanoseconds for each record. */
@@ -47,26 +56,29 @@ static void need(int is_good, const char *what)
 
 struct ours {
 	char directory[64];
+	char address[80];
 	dp_runtime *rt;
 	dp_hub *hub;
 	dp_publisher *pub;
 };
 
-static void ours_open(struct ours *o, dp_ack ack)
+static void ours_open(struct ours *o, dp_ack ack, uint64_t kept_bytes)
 {
 	dp_publisher_options opts = DP_PUBLISHER_OPTIONS_INIT;
-	char address[80];
+	dp_hub_options hub_opts = DP_HUB_OPTIONS_INIT;
 
 	bench_mkdir(o->directory, sizeof(o->directory));
-	(void)snprintf(address, sizeof(address), "log:%s", o->directory);
+	(void)snprintf(o->address, sizeof(o->address), "log:%s", o->directory);
 	opts.topic = "bench";
-	opts.source = "bench";
+	opts.source = SOURCE;
 	opts.ack = ack;
 	opts.linger_ns = DP_SECOND;
 	opts.batch_bytes = 16u << 20;
+	hub_opts.segment_bytes = SEGMENT_BYTES;
+	hub_opts.retention_bytes = kept_bytes;
 	need(dp_runtime_new(&o->rt, NULL, NULL) == DP_OK &&
-			dp_hub_open(&o->hub, o->rt, address, NULL, NULL) ==
-				DP_OK &&
+			dp_hub_open(&o->hub, o->rt, o->address, &hub_opts,
+				NULL) == DP_OK &&
 			dp_publisher_new(&o->pub, o->hub, &opts, NULL) == DP_OK,
 		"open");
 }
@@ -83,7 +95,7 @@ static void ours_commit(struct ours *o, int records)
 {
 	dp_event ev = DP_EVENT_INIT;
 
-	ev.type = "shop.payment.v1.Captured";
+	ev.type = TYPE;
 	ev.payload.data = payload;
 	ev.payload.size = PAYLOAD;
 	for (int i = 0; i < records; i++) {
@@ -104,6 +116,16 @@ static double ours_commits(void *arg, int commits, int records)
 	return cost(begin, commits * records);
 }
 
+/* Until segments are written again that were written before. */
+static void ours_fill(struct ours *o)
+{
+	const int records = 2 * (KEPT_BYTES + SEGMENT_BYTES) / PAYLOAD;
+
+	for (int i = 0; i < records; i += BULK) {
+		ours_commit(o, BULK);
+	}
+}
+
 struct plain {
 	char directory[64];
 	int fd;
@@ -111,7 +133,7 @@ struct plain {
 	uint8_t *buf;
 };
 
-static void plain_open(struct plain *p)
+static void plain_open(struct plain *p, off_t prepared)
 {
 	char path[80];
 
@@ -120,7 +142,7 @@ static void plain_open(struct plain *p)
 	p->fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
 	p->buf = calloc(1, 1 << 20);
 	need(p->fd >= 0 && p->buf != NULL, "plain");
-	for (off_t at = 0; at < PLAIN_BYTES; at += 1 << 20) {
+	for (off_t at = 0; at < prepared; at += 1 << 20) {
 		need(pwrite(p->fd, p->buf, 1 << 20, at) == 1 << 20, "pwrite");
 	}
 	need(fsync(p->fd) == 0, "fsync");
@@ -310,12 +332,12 @@ static double lmdb_bulk(void *arg)
 
 static double ours_cached(void *arg)
 {
-	return ours_commits(arg, 100, PAGE_CACHE);
+	return ours_commits(arg, CACHED, PAGE_CACHE);
 }
 
 static double plain_cached(void *arg)
 {
-	return plain_commits(arg, 100, PAGE_CACHE, 0);
+	return plain_commits(arg, CACHED, PAGE_CACHE, 0);
 }
 
 static void compare_durable(void)
@@ -336,8 +358,9 @@ static void compare_durable(void)
 		{"sqlite", lite_bulk, &lite, 0.2},
 	};
 
-	ours_open(&ours, DP_ACK_DURABLE);
-	plain_open(&plain);
+	ours_open(&ours, DP_ACK_DURABLE, KEPT_BYTES);
+	ours_fill(&ours);
+	plain_open(&plain, PLAIN_BYTES);
 	lite_open(&lite);
 	lmdb_open(&lmdb);
 	bench_compare("one durable record per commit", "ns", ROUNDS, single, 3);
@@ -358,11 +381,35 @@ static void compare_cached(void)
 		{"plain", plain_cached, &plain, 2},
 	};
 
-	ours_open(&ours, DP_ACK_WRITTEN);
-	plain_open(&plain);
+	ours_open(&ours, DP_ACK_WRITTEN, 0);
+	plain_open(&plain, 0);
 	bench_compare("page cache, 256 records per write, each", "ns", ROUNDS,
 		cached, 2);
 	plain_close(&plain);
+	ours_close(&ours);
+}
+
+/* What a record takes, beside what its event says: payload, type, source. */
+static void print_bytes(void)
+{
+	const int records = 100000;
+	const double said = PAYLOAD + sizeof(TYPE) - 1 + sizeof(SOURCE) - 1;
+	dp_hub_stats stats = {.struct_size = sizeof(stats)};
+	struct ours ours;
+
+	ours_open(&ours, DP_ACK_WRITTEN, 0);
+	for (int i = 0; i < records; i += BULK) {
+		ours_commit(&ours, BULK);
+	}
+	dp_publisher_free(ours.pub);
+	dp_hub_close(ours.hub);
+	need(dp_hub_open(&ours.hub, ours.rt, ours.address, NULL, NULL) ==
+				DP_OK &&
+			dp_hub_get_stats(ours.hub, &stats, NULL) == DP_OK,
+		"stats");
+	bench_value("disk per record, less 1.05 of what its event says", "B",
+		(double)stats.disk_bytes / records - 1.05 * said, 32);
+	ours.pub = NULL;
 	ours_close(&ours);
 }
 
@@ -371,5 +418,6 @@ int main(void)
 	memset(payload, 'x', sizeof(payload));
 	compare_durable();
 	compare_cached();
+	print_bytes();
 	return 0;
 }
