@@ -71,6 +71,7 @@ static void add_record(struct log_contents *contents, const uint8_t *record,
 	add(contents,
 		(struct log_event){
 			segment->header.base + index,
+			segment->header.base + index + size,
 			dpi_uuid_writer(record + 16),
 			dpi_uuid_seq(record + 16),
 			segment->header.created_ms + dpi_walk_time_ms(record),

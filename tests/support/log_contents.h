@@ -16,6 +16,7 @@
  */
 struct log_event {
 	uint64_t offset;
+	uint64_t end;
 	uint64_t writer; /* of its id */
 	uint64_t seq;
 	int64_t append_ms;

@@ -34,6 +34,9 @@ dp_status log_rig_open(
 	dp_status st;
 
 	opts.allocator = &rig->heap.alloc;
+	opts.log = rig->log;
+	opts.log_user = rig->log_user;
+	opts.log_level = DP_LOG_INFO;
 	forget_error(rig);
 	st = dpi_runtime_new(&rig->rt, &opts, os, &rig->err);
 	if (st != DP_OK) {

@@ -12,7 +12,9 @@ struct log_rig {
 	dp_runtime *rt;
 	dp_hub *hub;
 	dp_hub_options opts; /* set before log_rig_open(); small segments */
-	dp_error *err;       /* of the last call that failed */
+	dp_log_fn log;       /* likewise; NULL */
+	void *log_user;
+	dp_error *err; /* of the last call that failed */
 };
 
 void log_rig_init(struct log_rig *rig);
