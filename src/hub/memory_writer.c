@@ -260,16 +260,34 @@ static void memory_detach(dpi_writer *base, dpi_feed *feed)
 	dpi_memory_tell(writer->hub->store, &writer->hub->store->room);
 }
 
+/* With the lock of the hub. Whether the thread has to wake up now. */
+static bool set_alarm(dpi_memory_hub *hub, dp_time_ns at_ns)
+{
+	const dpi_os *os = hub->os;
+
+	if (at_ns >= hub->armed_at) {
+		return false;
+	}
+	hub->armed_at = at_ns;
+	if (at_ns <= os->monotonic(os->self)) {
+		return true;
+	}
+	(void)os->alarm_set(os->self, hub->alarm, at_ns);
+	return false;
+}
+
+/* Rings without the lock, which the thread takes as soon as it wakes up. */
 static void memory_arm(dpi_writer *base, dp_time_ns at_ns)
 {
 	dpi_memory_hub *hub = writer_of(base)->hub;
+	bool is_now;
 
 	dpi_lock(&hub->lock);
-	if (at_ns < hub->armed_at) {
-		hub->armed_at = at_ns;
-		(void)hub->os->alarm_set(hub->os->self, hub->alarm, at_ns);
-	}
+	is_now = set_alarm(hub, at_ns);
 	dpi_unlock(&hub->lock);
+	if (is_now) {
+		(void)hub->os->alarm_set(hub->os->self, hub->alarm, 0);
+	}
 }
 
 /* The partition is the hub's until it closes, and so is the writer. */

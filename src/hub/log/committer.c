@@ -43,6 +43,25 @@ static void set_alarm(dpi_log_committer *committer, dp_time_ns at_ns)
 	}
 }
 
+/*
+ * The same, but whether to ring now: without the lock, which the thread takes
+ * as soon as it wakes up. A ring that comes after it woke finds nothing to do.
+ */
+static bool set_alarm_later(dpi_log_committer *committer, dp_time_ns at_ns)
+{
+	const dpi_os *os = committer->hub->os;
+
+	if (at_ns > os->monotonic(os->self)) {
+		set_alarm(committer, at_ns);
+		return false;
+	}
+	if (at_ns >= committer->set_to) {
+		return false;
+	}
+	committer->set_to = at_ns;
+	return true;
+}
+
 dp_status dpi_log_committer_join(dpi_log_committer *committer, dp_error **err)
 {
 	dp_status st;
@@ -56,12 +75,17 @@ dp_status dpi_log_committer_join(dpi_log_committer *committer, dp_error **err)
 void dpi_log_committer_arm(
 	dpi_log_committer *committer, dpi_log_writer *w, dp_time_ns at_ns)
 {
+	bool is_now = false;
+
 	dpi_lock(&committer->lock);
 	if (at_ns < w->due.at_ns) {
 		dpi_dues_set(&committer->dues, &w->due, at_ns);
-		set_alarm(committer, at_ns);
+		is_now = set_alarm_later(committer, at_ns);
 	}
 	dpi_unlock(&committer->lock);
+	if (is_now) {
+		ring_at(committer, 0);
+	}
 }
 
 void dpi_log_committer_rest_at(dpi_log_committer *committer, dp_time_ns at_ns)

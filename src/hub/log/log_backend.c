@@ -183,9 +183,14 @@ static dp_status log_claim(
 	return st;
 }
 
+static dpi_log_bell *bell_of(const dpi_log_backend *backend)
+{
+	return dpi_log_news_bell(backend->hub->news, backend->read_level);
+}
+
 static uint32_t log_news(dpi_backend *base)
 {
-	return atomic_load(&backend_of(base)->hub->news->word);
+	return atomic_load(&bell_of(backend_of(base))->word);
 }
 
 static void log_wait(dpi_backend *base, uint32_t seen, dp_time_ns deadline_ns)
@@ -193,7 +198,7 @@ static void log_wait(dpi_backend *base, uint32_t seen, dp_time_ns deadline_ns)
 	dpi_log_backend *backend = backend_of(base);
 	dp_time_ns look_at = next_look(backend);
 
-	dpi_log_news_wait(backend->hub->news, backend->hub->os, seen,
+	dpi_log_news_wait(bell_of(backend), backend->hub->os, seen,
 		look_at < deadline_ns ? look_at : deadline_ns);
 }
 

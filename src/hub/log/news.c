@@ -35,23 +35,29 @@ void dpi_log_news_unmap(dpi_log_news *news, const dpi_os *os)
  * then looks at the word. Both in one order for all (seq_cst), so one of the
  * two sees the other.
  */
-void dpi_log_news_tell(dpi_log_news *news, const dpi_os *os)
+void dpi_log_news_ring(dpi_log_bell *bell, const dpi_os *os)
 {
-	atomic_fetch_add(&news->word, 1);
-	if (atomic_load(&news->waiters) > 0) {
-		os->wake(os->self, (uint32_t *)&news->word, INT_MAX);
+	atomic_fetch_add(&bell->word, 1);
+	if (atomic_load(&bell->waiters) > 0) {
+		os->wake(os->self, (uint32_t *)&bell->word, INT_MAX);
 	}
 }
 
-void dpi_log_news_wait(dpi_log_news *news, const dpi_os *os, uint32_t seen,
+void dpi_log_news_tell(dpi_log_news *news, const dpi_os *os)
+{
+	dpi_log_news_ring(&news->written, os);
+	dpi_log_news_ring(&news->durable, os);
+}
+
+void dpi_log_news_wait(dpi_log_bell *bell, const dpi_os *os, uint32_t seen,
 	dp_time_ns deadline_ns)
 {
-	if (atomic_fetch_add(&news->waiters, 1) > WAITERS_MAX) {
-		atomic_store(&news->waiters, WAITERS_MAX / 2);
+	if (atomic_fetch_add(&bell->waiters, 1) > WAITERS_MAX) {
+		atomic_store(&bell->waiters, WAITERS_MAX / 2);
 	}
-	if (atomic_load(&news->word) == seen) {
+	if (atomic_load(&bell->word) == seen) {
 		(void)os->wait(
-			os->self, (uint32_t *)&news->word, seen, deadline_ns);
+			os->self, (uint32_t *)&bell->word, seen, deadline_ns);
 	}
-	atomic_fetch_sub(&news->waiters, 1);
+	atomic_fetch_sub(&bell->waiters, 1);
 }

@@ -55,6 +55,24 @@ static void gather(dpi_log_writer *w)
 	}
 }
 
+/* Wakes the readers for whom there is more than they were told of. */
+static void tell_readers(dpi_log_writer *w)
+{
+	dpi_log_state *state = w->partition->state;
+	dpi_log_news *news = w->hub->news;
+	uint64_t written = atomic_load(&state->written);
+	uint64_t durable = atomic_load(&state->durable);
+
+	if (written != w->told_written) {
+		w->told_written = written;
+		dpi_log_news_ring(&news->written, w->hub->os);
+	}
+	if (durable != w->told_durable) {
+		w->told_durable = durable;
+		dpi_log_news_ring(&news->durable, w->hub->os);
+	}
+}
+
 /* Appends what is left of the round, and flushes. */
 static dp_status append_items(dpi_log_writer *w, dp_error **err)
 {
@@ -173,6 +191,7 @@ static void finish(
 {
 	dp_error *err = NULL;
 
+	tell_readers(w);
 	complete_first(w, n, false, st, cause);
 	if (has_durable(w, n)) {
 		dp_status synced = dpi_tail_sync(&w->tail, &err);
@@ -182,12 +201,12 @@ static void finish(
 			st = synced;
 			cause = err;
 		}
+		tell_readers(w);
 	}
 	complete_first(w, n, true, st, cause);
 	dp_error_free(err);
 	w->count -= n;
 	memmove(w->items, w->items + n, w->count * sizeof(*w->items));
-	dpi_log_news_tell(w->hub->news, w->hub->os);
 }
 
 static size_t count_flushed(const dpi_log_writer *w)
@@ -242,7 +261,7 @@ static bool run_round(dpi_log_writer *w)
 static void sync_if_due(dpi_log_writer *w)
 {
 	if (is_sync_due(w) && dpi_tail_sync(&w->tail, NULL) == DP_OK) {
-		dpi_log_news_tell(w->hub->news, w->hub->os);
+		tell_readers(w);
 	}
 }
 

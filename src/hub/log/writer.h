@@ -57,8 +57,10 @@ struct dpi_log_writer {
 	size_t chunk_done;   /* bytes of it that are lined up */
 	dpi_feed *rest_feed; /* what the round had no place for */
 	dpi_chunk *rest;
-	dpi_feed *next_feed; /* to ask for more; NULL: all were asked */
-	dp_time_ns sync_at;  /* 0: nothing waits to be synced */
+	dpi_feed *next_feed;   /* to ask for more; NULL: all were asked */
+	dp_time_ns sync_at;    /* 0: nothing waits to be synced */
+	uint64_t told_written; /* ends that readers were told of */
+	uint64_t told_durable;
 };
 
 /*

@@ -317,36 +317,54 @@ static void a_state_page_belongs_to_one_partition(void **state)
 struct listener {
 	dpi_log_news *news;
 	const dpi_os *os;
+	dp_ack level;
 };
 
 static void *listen(void *arg)
 {
 	struct listener *listener = arg;
 
-	dpi_log_news_wait(listener->news, listener->os, 0, DP_FOREVER);
+	dpi_log_bell *bell = dpi_log_news_bell(listener->news, listener->level);
+
+	while (atomic_load(&bell->word) == 0) {
+		dpi_log_news_wait(bell, listener->os, 0, DP_FOREVER);
+	}
 	return NULL;
 }
 
-static void news_wakes_those_who_wait(void **state)
+static void news_wakes_those_who_wait_for_it_alone(void **state)
 {
 	struct sim_disk *disk = sim_disk_new(4);
-	struct listener listener = {.os = sim_disk_start(disk)};
-	pthread_t thread;
+	struct listener durable = {
+		.os = sim_disk_start(disk), .level = DP_ACK_DURABLE};
+	struct listener written = durable;
+	pthread_t threads[2];
 
 	(void)state;
-	listener.os->mkdir(listener.os->self, DIRECTORY);
+	durable.os->mkdir(durable.os->self, DIRECTORY);
 	assert_int_equal(
-		dpi_log_news_map(&listener.news, listener.os, DIRECTORY, NULL),
+		dpi_log_news_map(&durable.news, durable.os, DIRECTORY, NULL),
 		DP_OK);
-	assert_int_equal(pthread_create(&thread, NULL, listen, &listener), 0);
+	written.news = durable.news;
+	written.level = DP_ACK_WRITTEN;
+	assert_int_equal(
+		pthread_create(&threads[0], NULL, listen, &durable), 0);
+	assert_int_equal(
+		pthread_create(&threads[1], NULL, listen, &written), 0);
+	virtual_clock_await_sleepers(sim_disk_clock(disk), 2);
+
+	dpi_log_news_ring(&written.news->written, written.os);
+	pthread_join(threads[1], NULL);
+	assert_int_equal(written.news->written.waiters, 0);
 	virtual_clock_await_sleepers(sim_disk_clock(disk), 1);
-	assert_int_equal(listener.news->waiters, 1);
-	dpi_log_news_tell(listener.news, listener.os);
-	pthread_join(thread, NULL);
-	assert_int_equal(listener.news->waiters, 0);
+	assert_int_equal(durable.news->durable.waiters, 1);
+	dpi_log_news_tell(durable.news, durable.os);
+	pthread_join(threads[0], NULL);
+	assert_int_equal(durable.news->durable.waiters, 0);
 	/* It has changed already: no wait at all. */
-	dpi_log_news_wait(listener.news, listener.os, 0, DP_FOREVER);
-	dpi_log_news_unmap(listener.news, listener.os);
+	dpi_log_news_wait(&durable.news->durable, durable.os, 0, DP_FOREVER);
+	dpi_log_news_wait(&durable.news->written, durable.os, 0, DP_FOREVER);
+	dpi_log_news_unmap(durable.news, durable.os);
 	sim_disk_free(disk);
 }
 
@@ -365,7 +383,7 @@ int main(void)
 		cmocka_unit_test(source_places_only_grow_and_count_when_kept),
 		cmocka_unit_test(a_snapshot_tells_all_source_places),
 		cmocka_unit_test(a_state_page_belongs_to_one_partition),
-		cmocka_unit_test(news_wakes_those_who_wait),
+		cmocka_unit_test(news_wakes_those_who_wait_for_it_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -319,6 +319,54 @@ static void only_durable_events_are_handed_over_unless_asked(void **state)
 	sim_disk_free(disk);
 }
 
+/* The words of the news as they were when a sync began. */
+struct overheard {
+	const dpi_log_news *news;
+	uint32_t written;
+	uint32_t durable;
+};
+
+static void overhear(void *user, faulty_call call, long number)
+{
+	struct overheard *o = user;
+
+	(void)number;
+	if (call == FAULTY_FDATASYNC && o->news != NULL) {
+		o->written = atomic_load(&o->news->written.word);
+		o->durable = atomic_load(&o->news->durable.word);
+	}
+}
+
+static void who_reads_what_is_written_does_not_wait_for_the_sync(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	struct overheard during = {0};
+	struct faulty_os faulty;
+	dpi_log_news *news;
+	struct log_rig rig;
+	uint32_t written;
+	uint32_t durable;
+
+	(void)state;
+	faulty_os_init(&faulty, sim_disk_start(disk));
+	faulty.hook_user = &during;
+	faulty.hook = overhear;
+	open_rig(&rig, &faulty.os);
+	append(&rig, "p", 1);
+	news = ((dpi_log_hub *)rig.hub)->news;
+	written = atomic_load(&news->written.word);
+	durable = atomic_load(&news->durable.word);
+
+	during.news = news;
+	append(&rig, "p", 1);
+	assert_int_equal(during.written, written + 1);
+	assert_int_equal(during.durable, durable);
+	assert_int_equal(atomic_load(&news->written.word), written + 1);
+	assert_int_equal(atomic_load(&news->durable.word), durable + 1);
+	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
 static void a_cursor_ahead_of_the_log_is_set_back_and_counted(void **state)
 {
 	struct sim_disk *disk = sim_disk_new(1);
@@ -735,6 +783,8 @@ int main(void)
 		cmocka_unit_test(a_small_pull_does_not_read_the_file_each_time),
 		cmocka_unit_test(
 			only_durable_events_are_handed_over_unless_asked),
+		cmocka_unit_test(
+			who_reads_what_is_written_does_not_wait_for_the_sync),
 		cmocka_unit_test(
 			a_cursor_ahead_of_the_log_is_set_back_and_counted),
 		cmocka_unit_test(what_a_dead_writer_left_becomes_readable),
