@@ -108,24 +108,16 @@ static bool is_ours(void *user, const char *name)
 	return false;
 }
 
-static dp_status check_empty(
-	const dpi_os *os, const char *directory, dp_error **err)
+static dp_status find_foreign(
+	const dpi_os *os, const char *directory, bool *ret_has, dp_error **err)
 {
-	bool has_foreign = false;
 	int rc;
 
-	rc = os->list(os->self, directory, is_ours, &has_foreign);
-	if (rc < 0) {
-		return dpi_error_sys(
-			err, -rc, "%s cannot be listed", directory);
-	}
-	if (has_foreign) {
-		return dpi_error_set(err, DP_ECORRUPT,
-			"%s holds other files and is no log: give an empty or "
-			"a new directory",
-			directory);
-	}
-	return DP_OK;
+	*ret_has = false;
+	rc = os->list(os->self, directory, is_ours, ret_has);
+	return rc == 0
+		? DP_OK
+		: dpi_error_sys(err, -rc, "%s cannot be listed", directory);
 }
 
 /* With the lock for making. */
@@ -194,10 +186,15 @@ static dp_status read_or_make(
 		   : make(uuid, os, directory, err);
 }
 
-/* Nothing in a directory is touched before it is known to be ours or empty. */
+/*
+ * Nothing in a directory is touched before it is known to be ours or empty.
+ * What looks foreign may be of a process that has made the log since: then
+ * there is an identity now.
+ */
 static dp_status prepare_directory(
 	const dpi_os *os, const char *directory, bool *ret_has, dp_error **err)
 {
+	bool has_foreign = false;
 	dp_status st;
 
 	st = dpi_files_mkdir(os, directory, err);
@@ -205,7 +202,16 @@ static dp_status prepare_directory(
 		st = has_identity(os, directory, ret_has, err);
 	}
 	if (st == DP_OK && !*ret_has) {
-		st = check_empty(os, directory, err);
+		st = find_foreign(os, directory, &has_foreign, err);
+	}
+	if (st == DP_OK && has_foreign) {
+		st = has_identity(os, directory, ret_has, err);
+	}
+	if (st == DP_OK && has_foreign && !*ret_has) {
+		return dpi_error_set(err, DP_ECORRUPT,
+			"%s holds other files and is no log: give an empty or "
+			"a new directory",
+			directory);
 	}
 	return st;
 }

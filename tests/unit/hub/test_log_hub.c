@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "faulty_os.h"
 #include "hub/log/log_hub.h"
 #include "log_contents.h"
 #include "log_rig.h"
@@ -231,6 +232,42 @@ static void a_foreign_directory_is_left_alone(void **state)
 	os->list(os->self, DIRECTORY, count_entry, &entries);
 	assert_int_equal(entries, 1);
 	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
+struct rival {
+	const dpi_os *os;
+	struct log_rig rig;
+	bool is_open;
+};
+
+/* Before the directory is listed, another one makes the log and its pages. */
+static void make_log(void *user, faulty_call call, long number)
+{
+	struct rival *rival = user;
+
+	(void)number;
+	if (call == FAULTY_LIST && !rival->is_open) {
+		rival->is_open = true;
+		open_rig(&rival->rig, rival->os);
+	}
+}
+
+static void a_log_that_another_makes_meanwhile_is_not_foreign(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(9);
+	struct rival rival = {.os = sim_disk_start(disk)};
+	struct faulty_os faulty;
+	struct log_rig rig;
+
+	(void)state;
+	faulty_os_init(&faulty, rival.os);
+	faulty.hook_user = &rival;
+	faulty.hook = make_log;
+	open_rig(&rig, &faulty.os);
+	assert_true(rival.is_open);
+	log_rig_close(&rig);
+	log_rig_close(&rival.rig);
 	sim_disk_free(disk);
 }
 
@@ -489,6 +526,8 @@ int main(void)
 			no_more_processes_write_than_partitions_are_allowed),
 		cmocka_unit_test(one_hub_has_one_writer_for_a_topic),
 		cmocka_unit_test(a_foreign_directory_is_left_alone),
+		cmocka_unit_test(
+			a_log_that_another_makes_meanwhile_is_not_foreign),
 		cmocka_unit_test(a_damaged_sector_of_the_identity_is_no_loss),
 		cmocka_unit_test(old_segments_go_by_size_and_are_used_again),
 		cmocka_unit_test(
