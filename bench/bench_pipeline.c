@@ -27,10 +27,12 @@
  * nothing else, at two amounts of events.
  */
 
-enum { EVENTS = 500000, ROUNDS = 5, KINDS = 4096, SET_MAX = 65536 };
+enum { EVENTS = 1000000, ROUNDS = 3, KINDS = 4096, SET_MAX = 65536 };
 
-/* What a publisher may hold: an application would choose it, too. */
+/* What a publisher may hold, and how much it commits at once: as much as the
+ * programs by hand write between two syncs. An application chooses both. */
 #define LIMIT_BYTES (8u << 20)
+#define BATCH_BYTES (1u << 20)
 
 static payment_event events[KINDS];
 static char directory[64];
@@ -151,6 +153,7 @@ static void publish_all(dp_hub *hub)
 	opts.topic = "ramp.payment";
 	opts.source = "bench";
 	opts.limit_bytes = LIMIT_BYTES;
+	opts.batch_bytes = BATCH_BYTES;
 	check(dp_publisher_new(&pub, hub, &opts, &err), err);
 	ev.type = "bench.Payment";
 	for (size_t i = 0; i < event_count; i++) {

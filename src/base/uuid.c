@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/uuid.h"
 
+#include <string.h>
+
 #define WRITER_LOW_BITS 22
 #define MASK(bits) ((UINT64_C(1) << (bits)) - 1)
 
@@ -56,16 +58,37 @@ uint64_t dpi_uuid_seq(const uint8_t *uuid)
 	return load_be64(uuid + 8) & MASK(DPI_SEQ_BITS);
 }
 
+/* The eight digits of four bytes, in network order: each nibble spread to a
+ * byte of its own, then '0' or 'a' - 10 added to all of them at once. */
+static void put_digits(char *text, uint64_t four)
+{
+	uint64_t n = four;
+	uint64_t letters;
+
+	n = (n | n << 16) & UINT64_C(0x0000ffff0000ffff);
+	n = (n | n << 8) & UINT64_C(0x00ff00ff00ff00ff);
+	n = (n | n << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	letters = (n + UINT64_C(0x0606060606060606)) >> 4 &
+		UINT64_C(0x0101010101010101);
+	store_be64((uint8_t *)text,
+		n + UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10));
+}
+
 void dpi_uuid_format(char *text, const uint8_t *uuid)
 {
-	static const char digits[] = "0123456789abcdef";
+	uint64_t high = load_be64(uuid);
+	uint64_t low = load_be64(uuid + 8);
+	char digits[2 * DPI_UUID_SIZE];
 
-	for (int i = 0; i < DPI_UUID_SIZE; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10) {
-			*text++ = '-';
-		}
-		*text++ = digits[uuid[i] >> 4];
-		*text++ = digits[uuid[i] & 15];
-	}
-	*text = '\0';
+	put_digits(digits, high >> 32);
+	put_digits(digits + 8, high & MASK(32));
+	put_digits(digits + 16, low >> 32);
+	put_digits(digits + 24, low & MASK(32));
+	memcpy(text, digits, 8);
+	memcpy(text + 9, digits + 8, 4);
+	memcpy(text + 14, digits + 12, 4);
+	memcpy(text + 19, digits + 16, 4);
+	memcpy(text + 24, digits + 20, 12);
+	text[8] = text[13] = text[18] = text[23] = '-';
+	text[DPI_UUID_TEXT] = '\0';
 }

@@ -12,16 +12,10 @@
 /* For a caller who takes the bytes late. */
 #define OUT_LIMIT (1u << 30)
 
-/* Zigzag: small magnitudes make short varints, whatever their sign. */
-static uint64_t zigzag(int64_t value)
-{
-	return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
-}
-
 dp_status dpi_avro_put_long(dpi_buf *out, int64_t value)
 {
 	uint8_t bytes[DPI_VARINT_MAX];
-	uint8_t *end = dpi_put_varint(bytes, zigzag(value));
+	uint8_t *end = dpi_avro_long(bytes, value);
 
 	return dpi_buf_append(out, bytes, (size_t)(end - bytes));
 }
@@ -109,8 +103,8 @@ static dp_status put_block(dpi_avro_file *file)
 		return st;
 	}
 	size = out->size - start - sizeof(head);
-	head_end = dpi_put_varint(head, zigzag((int64_t)file->block_count));
-	head_end = dpi_put_varint(head_end, zigzag((int64_t)size));
+	head_end = dpi_avro_long(head, (int64_t)file->block_count);
+	head_end = dpi_avro_long(head_end, (int64_t)size);
 	head_size = (size_t)(head_end - head);
 	memmove(out->data + start + head_size, out->data + start + sizeof(head),
 		size);
@@ -149,7 +143,7 @@ static void take_back(dpi_avro_file *file, size_t filled)
 	file->block_filled = filled;
 }
 
-dp_status dpi_avro_file_end(dpi_avro_file *file, dp_error **err)
+dp_status dpi_avro_file_end(dpi_avro_file *file, uint64_t count, dp_error **err)
 {
 	size_t before = file->block_filled;
 	dp_status st = file->block.failed;
@@ -159,17 +153,17 @@ dp_status dpi_avro_file_end(dpi_avro_file *file, dp_error **err)
 		return dpi_error_set(err, st, "record of an Avro file: %s",
 			dp_status_name(st));
 	}
-	file->block_count++;
+	file->block_count += count;
 	file->block_filled = file->block.size;
 	if (file->block.size >= file->block_bytes) {
 		st = dpi_avro_file_flush(file, err);
 	}
 	if (st != DP_OK) {
-		file->block_count--;
+		file->block_count -= count;
 		take_back(file, before);
 		return st;
 	}
-	file->total_count++;
+	file->total_count += count;
 	return DP_OK;
 }
 

@@ -7,6 +7,7 @@
 #include <datapipe/sink.h>
 
 #include "base/buf.h"
+#include "base/bytes.h"
 #include "codec/block_codec.h"
 
 /*
@@ -51,10 +52,11 @@ DP_NODISCARD dp_status dpi_avro_file_init(dpi_avro_file *file,
 void dpi_avro_file_fini(dpi_avro_file *file);
 
 /*
- * One datum was appended to block. May move the block to out. On failure the
- * datum is taken out again, and all datums before it are as they were.
+ * So many datums were appended to block. May move the block to out. On failure
+ * they are taken out again, and all datums before them are as they were.
  */
-DP_NODISCARD dp_status dpi_avro_file_end(dpi_avro_file *file, dp_error **err);
+DP_NODISCARD dp_status dpi_avro_file_end(
+	dpi_avro_file *file, uint64_t count, dp_error **err);
 
 /* Moves the open block to out, if it has anything. May be tried again. */
 DP_NODISCARD dp_status dpi_avro_file_flush(dpi_avro_file *file, dp_error **err);
@@ -62,7 +64,31 @@ DP_NODISCARD dp_status dpi_avro_file_flush(dpi_avro_file *file, dp_error **err);
 /* Bytes of memory that the file holds. */
 size_t dpi_avro_file_memory(const dpi_avro_file *file);
 
-/* Avro's primitive encodings, appended to a buffer. */
+/* Avro's primitive encodings, where there is room: DPI_VARINT_MAX for each
+ * number, and size and branch are some. Return the place after. */
+static inline uint8_t *dpi_avro_long(uint8_t *p, int64_t value)
+{
+	return dpi_put_varint(
+		p, (uint64_t)value << 1 ^ (uint64_t)(value >> 63));
+}
+
+static inline uint8_t *dpi_avro_bytes(uint8_t *p, dp_bytes value)
+{
+	p = dpi_avro_long(p, (int64_t)value.size);
+	if (value.size > 0) {
+		memcpy(p, value.data, value.size);
+	}
+	return p + value.size;
+}
+
+/* Of ["null", T]. */
+static inline uint8_t *dpi_avro_nullable(uint8_t *p, dp_bytes value)
+{
+	return value.data == NULL ? dpi_avro_long(p, 0)
+				  : dpi_avro_bytes(dpi_avro_long(p, 1), value);
+}
+
+/* The same, appended to a buffer. */
 dp_status dpi_avro_put_long(dpi_buf *out, int64_t value);
 dp_status dpi_avro_put_bytes(dpi_buf *out, dp_bytes value);
 

@@ -437,6 +437,17 @@ static inline const dpi_plan_field *put_fields(dpi_coder *coder,
 	return f;
 }
 
+/* The columns that are not fields; mostly one, without unknown fields. */
+static inline bool put_end(
+	dpi_coder *coder, dpi_writer *writer, dpi_frame *frame)
+{
+	if (frame->node->type->oneof_count == 0 &&
+		coder->unknown.size == frame->unknown_mark) {
+		return dpi_writer_byte(writer, 0);
+	}
+	return dpi_datum_extra(coder, writer, frame);
+}
+
 bool dpi_datum_straight(dpi_coder *coder, dpi_writer *writer,
 	const dpi_plan_node *node, dpi_run piece)
 {
@@ -456,7 +467,7 @@ bool dpi_datum_straight(dpi_coder *coder, dpi_writer *writer,
 			return false;
 		}
 	}
-	if (!dpi_datum_extra(coder, writer, frame)) {
+	if (!put_end(coder, writer, frame)) {
 		return false;
 	}
 	dpi_coder_leave(coder);

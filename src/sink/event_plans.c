@@ -74,9 +74,12 @@ static bool is_protobuf(dp_bytes type)
 		"application/x-protobuf",
 		"application/vnd.google.protobuf",
 	};
-	const char *end =
-		type.size > 0 ? memchr(type.data, ';', type.size) : NULL;
+	const char *end;
 
+	if (dpi_bytes_equal(type, dpi_bytes_text(names[0]))) {
+		return true;
+	}
+	end = type.size > 0 ? memchr(type.data, ';', type.size) : NULL;
 	if (end != NULL) {
 		type.size = (size_t)(end - (const char *)type.data);
 	}

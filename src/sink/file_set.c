@@ -395,8 +395,8 @@ static dp_status provide(dpi_file_set *set, const char *folder,
 	return st;
 }
 
-static dp_status append(
-	dpi_file_set *set, dpi_open_file *file, dp_bytes datum, dp_error **err)
+static dp_status append(dpi_file_set *set, dpi_open_file *file, dp_bytes datums,
+	uint64_t count, dp_error **err)
 {
 	dp_status st = DP_OK;
 
@@ -407,15 +407,16 @@ static dp_status append(
 		return st;
 	}
 	lend_codec(set, file);
-	(void)dpi_buf_append(&file->avro.block, datum.data, datum.size);
-	st = dpi_avro_file_end(&file->avro, err);
+	(void)dpi_buf_append(&file->avro.block, datums.data, datums.size);
+	st = dpi_avro_file_end(&file->avro, count, err);
 	return_codec(set, file);
 	count_memory(set, file);
 	return st;
 }
 
 dp_status dpi_file_set_append(dpi_file_set *set, const char *folder,
-	const dpi_file_kind *kind, dp_bytes datum, dp_error **err)
+	const dpi_file_kind *kind, dp_bytes datums, uint64_t count,
+	dp_error **err)
 {
 	dpi_open_file *file = set->busiest;
 	dp_status st = dpi_file_set_check(set, err);
@@ -429,7 +430,7 @@ dp_status dpi_file_set_append(dpi_file_set *set, const char *folder,
 			!is_of(file, folder, kind))) {
 		st = provide(set, folder, kind, &file, err);
 	}
-	return st == DP_OK ? append(set, file, datum, err) : st;
+	return st == DP_OK ? append(set, file, datums, count, err) : st;
 }
 
 dp_status dpi_file_set_finish(dpi_file_set *set, dp_error **err)

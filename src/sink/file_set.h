@@ -69,10 +69,11 @@ void dpi_file_set_fini(dpi_file_set *set);
 /* Whether it can be used: no sync failed since the last abandon. */
 dp_status dpi_file_set_check(const dpi_file_set *set, dp_error **err);
 
-/* Appends one datum to the file of folder and kind. Borrows its arguments. */
+/* Appends count datums to the file of folder and kind: all of them, or none.
+ * Borrows its arguments. */
 DP_NODISCARD dp_status dpi_file_set_append(dpi_file_set *set,
-	const char *folder, const dpi_file_kind *kind, dp_bytes datum,
-	dp_error **err);
+	const char *folder, const dpi_file_kind *kind, dp_bytes datums,
+	uint64_t count, dp_error **err);
 
 /*
  * Finishes all open files: their bytes are durable. set->finished then has

@@ -17,13 +17,18 @@
 #define OPEN_BYTES ((uint64_t)64 << 20)
 #define FILE_BYTES ((uint64_t)256 << 20)
 
-/* A record that was taken and is not in a file yet. */
-typedef struct pending_record {
+/* Bytes of records that go to their file in one piece. */
+#define RUN_BYTES ((size_t)16 << 10)
+
+/* Records that were taken one after another for the same file, and are not in
+ * it yet. */
+typedef struct pending_run {
 	const dpi_file_kind *kind;
 	size_t folder; /* where it begins in `folders` */
-	size_t datum;  /* where it begins in `datums` */
+	size_t datums; /* where they begin in `datums` */
 	size_t size;
-} pending_record;
+	uint64_t count;
+} pending_run;
 
 typedef struct file_sink {
 	dp_runtime *rt;
@@ -36,10 +41,10 @@ typedef struct file_sink {
 	bool is_unsure; /* a commit failed: reset comes next */
 	dpi_buf datums;
 	dpi_buf folders;
-	pending_record *pending;
+	pending_run *pending;
 	size_t pending_count;
 	size_t pending_capacity;
-	size_t done_count; /* of the pending, those in files */
+	size_t done_count; /* of the pending runs, those in files */
 } file_sink;
 
 static void forget_pending(file_sink *sink)
@@ -52,7 +57,7 @@ static void forget_pending(file_sink *sink)
 
 static dp_status reserve_pending(file_sink *sink, size_t count, dp_error **err)
 {
-	pending_record *pending;
+	pending_run *pending;
 
 	if (count <= sink->pending_capacity) {
 		return DP_OK;
@@ -91,15 +96,43 @@ static dp_status add_folder(
 	return DP_OK;
 }
 
+static pending_run *last_run(file_sink *sink)
+{
+	return sink->pending_count > 0 ? &sink->pending[sink->pending_count - 1]
+				       : NULL;
+}
+
+/* The record from `start` on joins the run before it, or begins another. */
+static dp_status add_record(file_sink *sink, const dpi_file_kind *kind,
+	bool is_same, size_t start, dp_error **err)
+{
+	pending_run *run = last_run(sink);
+	size_t folder = 0;
+	dp_status st;
+
+	if (run == NULL || !is_same || run->kind != kind ||
+		run->size >= RUN_BYTES) {
+		st = add_folder(sink, is_same, &folder, err);
+		if (st != DP_OK) {
+			return st;
+		}
+		run = &sink->pending[sink->pending_count++];
+		*run = (pending_run){
+			.kind = kind, .folder = folder, .datums = start};
+	}
+	run->size = sink->datums.size - run->datums;
+	run->count++;
+	return DP_OK;
+}
+
 static dp_status take_event(
 	file_sink *sink, const dp_message *msg, dp_error **err)
 {
-	pending_record *record = &sink->pending[sink->pending_count];
+	size_t start = sink->datums.size;
 	dpi_file_record encoded = {.kind = NULL};
 	bool is_same;
 	dp_status st;
 
-	record->datum = sink->datums.size;
 	st = sink->format->encode(
 		sink->self, msg, &sink->datums, &encoded, err);
 	if (st == DP_OK) {
@@ -107,17 +140,13 @@ static dp_status take_event(
 			&sink->destination, msg, encoded.values, &is_same, err);
 	}
 	if (st == DP_OK) {
-		st = add_folder(sink, is_same, &record->folder, err);
+		st = add_record(sink, encoded.kind, is_same, start, err);
 	}
 	if (st != DP_OK) {
-		sink->datums.size = record->datum;
+		sink->datums.size = start;
 		sink->datums.failed = DP_OK;
-		return st;
 	}
-	record->kind = encoded.kind;
-	record->size = sink->datums.size - record->datum;
-	sink->pending_count++;
-	return DP_OK;
+	return st;
 }
 
 static dp_status take_batch(file_sink *sink, const dp_batch *batch,
@@ -149,13 +178,12 @@ static dp_status take_batch(file_sink *sink, const dp_batch *batch,
 static dp_status put_into_files(file_sink *sink, dp_error **err)
 {
 	while (sink->done_count < sink->pending_count) {
-		const pending_record *record = &sink->pending[sink->done_count];
+		const pending_run *run = &sink->pending[sink->done_count];
 		dp_status st = dpi_file_set_append(&sink->files,
-			(const char *)sink->folders.data + record->folder,
-			record->kind,
-			dpi_bytes(sink->datums.data + record->datum,
-				record->size),
-			err);
+			(const char *)sink->folders.data + run->folder,
+			run->kind,
+			dpi_bytes(sink->datums.data + run->datums, run->size),
+			run->count, err);
 
 		if (st != DP_OK) {
 			return st;

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "codec/avro_file.h"
 #include "sink/file_sink.h"
 
 /*
@@ -58,29 +59,6 @@ static const dp_attr known[] = {
 /* All of a record that has a size of its own, not counting texts and bytes. */
 #define FIXED_BYTES (32 * DPI_VARINT_MAX)
 
-static uint8_t *put_long(uint8_t *p, int64_t value)
-{
-	return dpi_put_varint(
-		p, (uint64_t)value << 1 ^ (uint64_t)(value >> 63));
-}
-
-static uint8_t *put_bytes(uint8_t *p, dp_bytes value)
-{
-	p = put_long(p, (int64_t)value.size);
-	if (value.size > 0) {
-		memcpy(p, value.data, value.size);
-	}
-	return p + value.size;
-}
-
-static uint8_t *put_nullable(uint8_t *p, dp_bytes value)
-{
-	if (value.data == NULL) {
-		return put_long(p, 0);
-	}
-	return put_bytes(put_long(p, 1), value);
-}
-
 /* One block of a map, and the empty one that ends it. */
 static uint8_t *put_others(uint8_t *p, const dp_message *msg, int64_t count)
 {
@@ -89,12 +67,13 @@ static uint8_t *put_others(uint8_t *p, const dp_message *msg, int64_t count)
 	dp_bytes value;
 
 	if (count > 0) {
-		p = put_long(p, count);
+		p = dpi_avro_long(p, count);
 	}
-	while (dp_message_next_attribute(msg, &iter, &name, &value)) {
-		p = put_bytes(put_bytes(p, name), value);
+	while (count-- > 0 &&
+		dp_message_next_attribute(msg, &iter, &name, &value)) {
+		p = dpi_avro_bytes(dpi_avro_bytes(p, name), value);
 	}
-	return put_long(p, 0);
+	return dpi_avro_long(p, 0);
 }
 
 static int64_t floor_micros(dp_time_ns time)
@@ -104,21 +83,21 @@ static int64_t floor_micros(dp_time_ns time)
 
 static uint8_t *put_place(uint8_t *p, const dp_message *msg, dp_bytes topic)
 {
-	p = put_bytes(p, topic);
-	p = put_long(p, dp_message_partition(msg));
-	p = put_long(p, (int64_t)dp_message_offset(msg));
-	return put_long(p, floor_micros(dp_message_append_time(msg)));
+	p = dpi_avro_bytes(p, topic);
+	p = dpi_avro_long(p, dp_message_partition(msg));
+	p = dpi_avro_long(p, (int64_t)dp_message_offset(msg));
+	return dpi_avro_long(p, floor_micros(dp_message_append_time(msg)));
 }
 
 static uint8_t *put_identity(uint8_t *p, const dp_message *msg, dp_bytes id)
 {
 	dp_time_ns time = dp_message_time(msg);
 
-	p = put_bytes(p, id);
-	p = put_long(p, (int64_t)dp_message_writer(msg));
-	p = put_long(p, (int64_t)dp_message_seq(msg));
-	p = put_long(p, floor_micros(time));
-	return put_long(p, time - floor_micros(time) * 1000);
+	p = dpi_avro_bytes(p, id);
+	p = dpi_avro_long(p, (int64_t)dp_message_writer(msg));
+	p = dpi_avro_long(p, (int64_t)dp_message_seq(msg));
+	p = dpi_avro_long(p, floor_micros(time));
+	return dpi_avro_long(p, time - floor_micros(time) * 1000);
 }
 
 /* Bytes of the other attributes and their sizes; how many, too. */
@@ -167,9 +146,9 @@ static dp_status lake_encode(void *self, const dp_message *msg, dpi_buf *out,
 	p = put_place(out->data + out->size, msg, topic);
 	p = put_identity(p, msg, id);
 	for (size_t i = 0; i < KNOWN_COUNT; i++) {
-		p = put_nullable(p, texts[i]);
+		p = dpi_avro_nullable(p, texts[i]);
 	}
-	p = put_bytes(put_others(p, msg, others), payload);
+	p = dpi_avro_bytes(put_others(p, msg, others), payload);
 	out->size = (size_t)(p - out->data);
 	ret->kind = &lake_kind;
 	ret->values = NULL;

@@ -190,7 +190,7 @@ static void write_message(
 		    block, &err) != DP_OK) {
 		block->size = start;
 		refuse(path, "avro", number, err);
-	} else if (dpi_avro_file_end(&t->avro, &err) != DP_OK) {
+	} else if (dpi_avro_file_end(&t->avro, 1, &err) != DP_OK) {
 		die("record", err);
 	}
 	err = NULL;

@@ -125,7 +125,7 @@ static dp_status open_file(dpi_avro_file *file, const dp_allocator *alloc,
 static dp_status put(dpi_avro_file *file, int64_t value, dp_error **err)
 {
 	(void)dpi_avro_put_long(&file->block, value);
-	return dpi_avro_file_end(file, err);
+	return dpi_avro_file_end(file, 1, err);
 }
 
 static void every_datum_is_read_back(
