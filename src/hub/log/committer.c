@@ -34,10 +34,10 @@ static void ring_at(dpi_log_committer *committer, dp_time_ns at_ns)
 	}
 }
 
-/* With the lock. */
+/* With the lock. What rings for the end is not put off. */
 static void set_alarm(dpi_log_committer *committer, dp_time_ns at_ns)
 {
-	if (at_ns < committer->set_to) {
+	if (at_ns < committer->set_to && !committer->must_stop) {
 		committer->set_to = at_ns;
 		ring_at(committer, at_ns);
 	}
