@@ -258,6 +258,7 @@ const dpi_os *dpi_os_real(void)
 		.evict = real_evict,
 		.monotonic = dpi_real_monotonic,
 		.wall = dpi_real_wall,
+		.wall_coarse = dpi_real_wall_coarse,
 		.random = real_random,
 		.wait = dpi_real_wait,
 		.wake = dpi_real_wake,

@@ -10,6 +10,7 @@
 
 dp_time_ns dpi_real_monotonic(void *self);
 dp_time_ns dpi_real_wall(void *self);
+dp_time_ns dpi_real_wall_coarse(void *self);
 
 int dpi_real_wait(
 	void *self, uint32_t *word, uint32_t expected, dp_time_ns deadline_ns);

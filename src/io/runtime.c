@@ -152,9 +152,10 @@ void dp_runtime_free(dp_runtime *rt)
 	if (rt->loop != NULL) {
 		dpi_loop_stop(rt->loop, &alloc);
 	}
+	/* Completions that nobody took go back to what is shared. */
+	dpi_completion_queue_fini(&rt->completions);
 	free_shared(&rt->shared);
 	(void)pthread_mutex_destroy(&rt->lock);
-	dpi_completion_queue_fini(&rt->completions);
 	dpi_fork_guard_fini(&rt->fork_guard);
 	dpi_free(&alloc, rt, 1, sizeof(*rt));
 }

@@ -2,7 +2,6 @@
 #include <limits.h>
 
 #include "base/error.h"
-#include "base/thread.h"
 #include "publish/publisher.h"
 
 static dp_publisher *publisher_of(dpi_feed *feed)
@@ -10,32 +9,53 @@ static dp_publisher *publisher_of(dpi_feed *feed)
 	return (dp_publisher *)((char *)feed - offsetof(dp_publisher, feed));
 }
 
-/*
- * Takes what is complete. The event that a preempted thread is still writing
- * stays behind, and its thread asks for the next commit; so nobody who commits
- * ever waits for a thread that publishes.
- *
- * `left` is set before the records are looked at, and that thread looks at
- * `left` after it has marked its record; as both do so in one total order, at
- * least one of them sees the other.
- */
-dpi_chunk *dpi_publisher_collect(dpi_feed *feed)
+/* With the gate closed. */
+static dpi_chunk *take(
+	dp_publisher *pub, dpi_pub_chunk *const *busy, size_t count)
 {
-	dp_publisher *pub = publisher_of(feed);
-	dpi_chunk *chunks;
+	dpi_chunk *chunks = dpi_chunks_take(&pub->chunks, busy, count);
 
-	dpi_lock(&pub->lock);
-	__atomic_store_n(&pub->left, 1, __ATOMIC_SEQ_CST);
-	chunks = dpi_chunks_take(&pub->chunks);
 	for (const dpi_chunk *c = chunks; c != NULL; c = c->next) {
 		pub->waiting_bytes -= c->size;
 	}
 	pub->hurried = false;
-	if (pub->chunks.head == NULL) {
-		pub->armed = false;
-		__atomic_store_n(&pub->left, 0, __ATOMIC_SEQ_CST);
+	pub->armed = pub->chunks.head != NULL;
+	return chunks;
+}
+
+/*
+ * Takes what is complete. No record joins a chunk that is to leave, and one
+ * that is just being written is waited for, as that takes less than a wake-up.
+ * But a thread that publishes may have lost its processor meanwhile: what it
+ * holds up stays behind, and is looked at again soon.
+ */
+dpi_chunk *dpi_publisher_collect(dpi_feed *feed)
+{
+	dp_publisher *pub = publisher_of(feed);
+	dpi_pub_chunk *busy[DPI_PENS];
+	dpi_chunk *chunks;
+	bool leaves_some;
+	size_t count;
+
+	dpi_publisher_lock(pub);
+	dpi_publisher_end_grant(pub);
+	pub->front.chunk = NULL;
+	count = dpi_pens_read(pub->pens, busy);
+	if (count > 0) {
+		dpi_publisher_unlock(pub);
+		dpi_pens_await(pub->pens, busy, count);
+		dpi_publisher_lock(pub);
+		dpi_publisher_end_grant(pub);
+		pub->front.chunk = NULL;
+		count = dpi_pens_read(pub->pens, busy);
 	}
-	dpi_unlock(&pub->lock);
+	chunks = take(pub, busy, count);
+	leaves_some = pub->armed;
+	dpi_publisher_unlock(pub);
+	if (leaves_some) {
+		dpi_publisher_arm(
+			pub, dpi_os_deadline(pub->os, DPI_LOOK_AGAIN_NS));
+	}
 	return chunks;
 }
 
@@ -73,6 +93,7 @@ static void note_failure(
 	}
 	if (pub->fatal == NULL && is_final(status)) {
 		pub->fatal = dpi_error_dup(cause);
+		dpi_publisher_end_grant(pub);
 		tell_of_room(pub);
 	}
 }
@@ -82,7 +103,7 @@ void dpi_publisher_make_room(dp_publisher *pub, dpi_pub_chunk *chunk,
 {
 	pub->held_events -= events;
 	pub->held_bytes -= bytes;
-	dpi_chunks_give(&pub->chunks, chunk);
+	dpi_pool_give(pub->chunks.pool, chunk);
 	tell_of_room(pub);
 }
 
@@ -104,7 +125,7 @@ void dpi_publisher_done(dpi_feed *feed, dpi_chunk *chunk, dp_status status,
 	if (reports && status != DP_OK) {
 		set_statuses(mine, status);
 	}
-	dpi_lock(&pub->lock);
+	dpi_publisher_lock(pub);
 	if (status == DP_OK) {
 		pub->succeeded += chunk->count;
 	} else {
@@ -117,7 +138,7 @@ void dpi_publisher_done(dpi_feed *feed, dpi_chunk *chunk, dp_status status,
 		dpi_publisher_make_room(pub, mine, chunk->count, chunk->size);
 	}
 	wake = move(&pub->news, &pub->news_waits);
-	dpi_unlock(&pub->lock);
+	dpi_publisher_unlock(pub);
 	if (wake) {
 		pub->os->wake(pub->os->self, &pub->news, INT_MAX);
 	}

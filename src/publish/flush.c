@@ -4,7 +4,6 @@
 #include <limits.h>
 
 #include "base/error.h"
-#include "base/thread.h"
 #include "publish/publisher.h"
 
 /*
@@ -27,28 +26,28 @@ static uint64_t completed(const dp_publisher *pub)
 	return pub->succeeded + pub->failed;
 }
 
-/* Has the lock, and again at the end. */
+/* With the gate, and again at the end. */
 static int await_news(dp_publisher *pub, dp_time_ns deadline)
 {
 	uint32_t seen = pub->news;
 	int rc;
 
 	pub->news_waits++;
-	dpi_unlock(&pub->lock);
+	dpi_publisher_unlock(pub);
 	rc = pub->os->wait(pub->os->self, &pub->news, seen, deadline);
-	dpi_lock(&pub->lock);
+	dpi_publisher_lock(pub);
 	return rc;
 }
 
-/* Has the lock, and again at the end. */
+/* With the gate, and again at the end. */
 static void lead(dp_publisher *pub)
 {
 	bool wake;
 
 	pub->leading = true;
-	dpi_unlock(&pub->lock);
+	dpi_publisher_unlock(pub);
 	pub->writer->ops->commit(pub->writer);
-	dpi_lock(&pub->lock);
+	dpi_publisher_lock(pub);
 	pub->leading = false;
 
 	/* Who came too late for this commit may lead the next. */
@@ -61,17 +60,21 @@ static void lead(dp_publisher *pub)
 }
 
 /*
- * Has the lock, and again at the end. After a commit of our own, what is not
+ * With the gate, and again at the end. After a commit of our own, what is not
  * done is held by a hub whose disk is full, or was not complete when it was
- * collected: both come without us.
+ * collected: the first comes without us, the second soon.
  */
 static void commit_until(dp_publisher *pub, uint64_t target)
 {
 	bool has_led = false;
 
 	while (completed(pub) < target) {
-		if (pub->leading || has_led) {
+		if (pub->leading) {
 			(void)await_news(pub, DP_FOREVER);
+		} else if (has_led) {
+			(void)await_news(pub,
+				dpi_os_deadline(pub->os, DPI_LOOK_AGAIN_NS));
+			has_led = false;
 		} else {
 			lead(pub);
 			has_led = true;
@@ -79,7 +82,7 @@ static void commit_until(dp_publisher *pub, uint64_t target)
 	}
 }
 
-/* Has the lock, and again at the end. */
+/* With the gate, and again at the end. */
 static void wait_until(
 	dp_publisher *pub, uint64_t target, dp_time_ns timeout_ns)
 {
@@ -89,9 +92,9 @@ static void wait_until(
 		return;
 	}
 	deadline = dpi_publisher_deadline(pub, timeout_ns);
-	dpi_unlock(&pub->lock);
+	dpi_publisher_unlock(pub);
 	dpi_publisher_arm(pub, pub->os->monotonic(pub->os->self));
-	dpi_lock(&pub->lock);
+	dpi_publisher_lock(pub);
 	while (completed(pub) < target) {
 		if (await_news(pub, deadline) == -ETIMEDOUT) {
 			break;
@@ -104,7 +107,8 @@ uint64_t dpi_publisher_wait(dp_publisher *pub, dp_time_ns timeout_ns)
 	uint64_t target;
 	uint64_t done;
 
-	dpi_lock(&pub->lock);
+	dpi_publisher_lock(pub);
+	dpi_publisher_settle(pub);
 	target = pub->accepted;
 	if (timeout_ns == DP_FOREVER) {
 		commit_until(pub, target);
@@ -112,7 +116,7 @@ uint64_t dpi_publisher_wait(dp_publisher *pub, dp_time_ns timeout_ns)
 		wait_until(pub, target, timeout_ns);
 	}
 	done = completed(pub);
-	dpi_unlock(&pub->lock);
+	dpi_publisher_unlock(pub);
 	return done < target ? target - done : 0;
 }
 
@@ -122,10 +126,10 @@ static dp_status take_failure(dp_publisher *pub, dp_error **err)
 	dp_error *failure;
 	dp_status st;
 
-	dpi_lock(&pub->lock);
+	dpi_publisher_lock(pub);
 	failure = pub->failure;
 	pub->failure = NULL;
-	dpi_unlock(&pub->lock);
+	dpi_publisher_unlock(pub);
 	st = dp_error_code(failure);
 	if (err != NULL) {
 		*err = failure;

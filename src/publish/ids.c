@@ -2,10 +2,8 @@
 #include "publish/ids.h"
 
 #include "base/text.h"
-#include "base/uuid.h"
 
 #define WRITER_MASK ((UINT64_C(1) << DPI_WRITER_BITS) - 1)
-#define SEQ_MAX ((UINT64_C(1) << DPI_SEQ_BITS) - 1)
 
 int dpi_ids_init(dpi_ids *ids, const dpi_os *os)
 {
@@ -19,23 +17,11 @@ int dpi_ids_init(dpi_ids *ids, const dpi_os *os)
 	return 0;
 }
 
-dpi_ids dpi_ids_next(dpi_ids *ids, int64_t unix_ms)
+/* A million events a second get here after twelve days: no id comes twice. */
+void dpi_ids_begin_anew(dpi_ids *ids)
 {
-	dpi_ids now;
-
-	if (unix_ms > ids->unix_ms) {
-		ids->unix_ms = unix_ms;
-	}
-	now = *ids;
-	if (ids->seq < SEQ_MAX) {
-		ids->seq++;
-		return now;
-	}
-	/* A million events a second get here after twelve days: go on as
-	 * another writer, so that no id comes twice. */
 	ids->seq = 0;
 	ids->writer =
-		dpi_hash64(now.writer, &now.unix_ms, sizeof(now.unix_ms)) &
+		dpi_hash64(ids->writer, &ids->unix_ms, sizeof(ids->unix_ms)) &
 		WRITER_MASK;
-	return now;
 }

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "base/uuid.h"
 #include "io/os.h"
 
 /*
@@ -19,7 +20,24 @@ typedef struct dpi_ids {
 /* Draws the writer number. Returns 0, or a negative errno. */
 int dpi_ids_init(dpi_ids *ids, const dpi_os *os);
 
+#define DPI_SEQ_LAST ((UINT64_C(1) << DPI_SEQ_BITS) - 1)
+
+/* Goes on as another writer: after dpi_ids_next() has given the last number. */
+void dpi_ids_begin_anew(dpi_ids *ids);
+
 /* The numbers of the next event, which happens at unix_ms or just now. */
-dpi_ids dpi_ids_next(dpi_ids *ids, int64_t unix_ms);
+static inline dpi_ids dpi_ids_next(dpi_ids *ids, int64_t unix_ms)
+{
+	dpi_ids now;
+
+	if (unix_ms > ids->unix_ms) {
+		ids->unix_ms = unix_ms;
+	}
+	now = *ids;
+	if (ids->seq++ == DPI_SEQ_LAST) {
+		dpi_ids_begin_anew(ids);
+	}
+	return now;
+}
 
 #endif /* DPI_PUBLISH_IDS_H */

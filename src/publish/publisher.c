@@ -7,12 +7,9 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "base/thread.h"
 
 /* How long dp_publisher_free() waits for the disk. */
 #define FREE_TIMEOUT (5 * DP_SECOND)
-
-#define SPARE_LEAST 2u
 
 static const dp_publisher_options DEFAULTS = {
 	.ack = DP_ACK_DURABLE,
@@ -88,26 +85,32 @@ static dp_ack feed_level(dp_ack ack)
 	return ack <= DP_ACK_WRITTEN ? DP_ACK_WRITTEN : DP_ACK_DURABLE;
 }
 
-/* Publishing threads meet for some 20 ns: spinning beats sleeping. */
-static void init_lock(pthread_mutex_t *lock)
-{
-	pthread_mutexattr_t attr;
+/* A block with room to put the publisher where cache lines begin. */
+#define BLOCK_BYTES (sizeof(dp_publisher) + DPI_CACHE_LINE)
 
-	(void)pthread_mutexattr_init(&attr);
-	(void)pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
-	(void)pthread_mutex_init(lock, &attr);
-	(void)pthread_mutexattr_destroy(&attr);
+static dp_publisher *alloc_publisher(const dp_allocator *alloc)
+{
+	void *memory = dpi_zalloc(alloc, 1, BLOCK_BYTES);
+	uintptr_t at = (uintptr_t)memory + DPI_CACHE_LINE - 1;
+	dp_publisher *pub;
+
+	if (memory == NULL) {
+		return NULL;
+	}
+	at -= at % DPI_CACHE_LINE;
+	pub = (dp_publisher *)((char *)memory + (at - (uintptr_t)memory));
+	pub->memory = memory;
+	pub->alloc = alloc;
+	return pub;
 }
 
-/*
- * Memory of a burst is kept for the next one, as far as a quarter of what may
- * wait. Fresh pages, and giving them back, took half of a publish call.
- */
-static size_t spare_chunks(const dp_publisher_options *opts)
+static void free_memory(dp_publisher *pub)
 {
-	uint64_t count = opts->limit_bytes / 4 / DPI_CHUNK_BYTES;
-
-	return count > SPARE_LEAST ? (size_t)count : SPARE_LEAST;
+	dpi_chunks_fini(&pub->chunks);
+	dp_error_free(pub->failure);
+	dp_error_free(pub->fatal);
+	dpi_free(pub->alloc, pub->source, 1, pub->source_size);
+	dpi_free(pub->alloc, pub->memory, 1, BLOCK_BYTES);
 }
 
 /* A publisher that no hub knows yet. */
@@ -116,7 +119,8 @@ static dp_status make(dp_publisher **ret_pub, dp_hub *hub,
 {
 	const dp_allocator *alloc = dpi_runtime_alloc(hub->rt);
 	size_t source_size = strlen(opts->source) + 1;
-	dp_publisher *pub = dpi_zalloc(alloc, 1, sizeof(*pub));
+	dp_publisher *pub = alloc_publisher(alloc);
+	dpi_pool *pool;
 	int rc;
 
 	if (pub == NULL) {
@@ -130,7 +134,6 @@ static dp_status make(dp_publisher **ret_pub, dp_hub *hub,
 	pub->source_size = source_size;
 	pub->rt = hub->rt;
 	pub->os = dpi_runtime_os(hub->rt);
-	pub->alloc = alloc;
 	pub->opts = *opts;
 	pub->refs = 1;
 	pub->feed = (dpi_feed){
@@ -142,41 +145,36 @@ static dp_status make(dp_publisher **ret_pub, dp_hub *hub,
 		.fn = dpi_publisher_run_callbacks,
 		.arg = pub,
 	};
-	rc = dpi_ids_init(&pub->ids, pub->os);
+	pool = dpi_pool_of(hub->rt);
+	if (pool == NULL) {
+		goto err_after_source;
+	}
+	rc = dpi_ids_init(&pub->front.ids, pub->os);
 	if (rc < 0) {
-		dpi_free(alloc, pub->source, 1, source_size);
-		dpi_free(alloc, pub, 1, sizeof(*pub));
+		free_memory(pub);
 		return dpi_error_sys(err, -rc, "random number of a publisher");
 	}
-	dpi_chunks_init(&pub->chunks, alloc, pub, dpi_publisher_reports(pub),
-		spare_chunks(opts));
-	init_lock(&pub->lock);
+	/* Fresh pages, and giving them back, took half of a publish call. */
+	dpi_pool_keep(pool, opts->limit_bytes / 4);
+	dpi_chunks_init(&pub->chunks, pool, pub, dpi_publisher_reports(pub));
 	*ret_pub = pub;
 	return DP_OK;
 
+err_after_source:
+	dpi_free(alloc, pub->source, 1, source_size);
 err_after_pub:
-	dpi_free(alloc, pub, 1, sizeof(*pub));
+	dpi_free(alloc, pub->memory, 1, BLOCK_BYTES);
 err_no_memory:
 	return dpi_error_set(err, DP_ENOMEM, "no memory for a publisher");
-}
-
-static void free_memory(dp_publisher *pub)
-{
-	dpi_chunks_fini(&pub->chunks);
-	dp_error_free(pub->failure);
-	dp_error_free(pub->fatal);
-	(void)pthread_mutex_destroy(&pub->lock);
-	dpi_free(pub->alloc, pub->source, 1, pub->source_size);
-	dpi_free(pub->alloc, pub, 1, sizeof(*pub));
 }
 
 void dpi_publisher_unref(dp_publisher *pub)
 {
 	uint64_t refs;
 
-	dpi_lock(&pub->lock);
+	dpi_publisher_lock(pub);
 	refs = --pub->refs;
-	dpi_unlock(&pub->lock);
+	dpi_publisher_unlock(pub);
 	if (refs == 0) {
 		free_memory(pub);
 	}
@@ -297,14 +295,15 @@ dp_status dp_publisher_get_stats(
 	if (st != DP_OK) {
 		return st;
 	}
-	dpi_lock(&pub->lock);
+	dpi_publisher_lock(pub);
+	dpi_publisher_settle(pub);
 	stats.accepted = pub->accepted;
 	stats.succeeded = pub->succeeded;
 	stats.failed = pub->failed;
 	stats.pending = pub->accepted - pub->succeeded - pub->failed;
 	stats.refused = pub->refused;
 	stats.wakeups = pub->wakeups;
-	dpi_unlock(&pub->lock);
+	dpi_publisher_unlock(pub);
 	return dpi_adopt_out(ret, &stats, sizeof(stats),
 		DPI_SIZE_UP_TO(dp_publisher_stats, wakeups), "publisher stats",
 		err);

@@ -2,18 +2,18 @@
 #ifndef DPI_PUBLISH_PUBLISHER_H
 #define DPI_PUBLISH_PUBLISHER_H
 
-#include <pthread.h>
 #include <stdbool.h>
 
 #include <datapipe/publisher.h>
 
 #include "publish/chunks.h"
-#include "publish/ids.h"
+#include "publish/front.h"
 
 /*
  * A publisher between its callers and its hub.
  *
- *   publish.c  waits for room, reserves a place, writes the record there
+ *   publish.c  takes a place, writes the record there
+ *   room.c     grants what may come next; waits until there is room for it
  *   feed.c     hands chunks to whoever commits, and takes their fate back
  *   report.c   tells the application, on its loop thread or when it polls
  *   flush.c    waits until all is done, or commits on the caller's thread
@@ -27,23 +27,28 @@
  * events says which are done.
  */
 struct dp_publisher {
-	dp_runtime *rt;
+	_Alignas(DPI_CACHE_LINE) dpi_front front;
+	dpi_pen pens[DPI_PENS];
+
+	_Alignas(DPI_CACHE_LINE) dp_runtime *rt;
 	const dpi_os *os;
 	const dp_allocator *alloc;
+	void *memory; /* the block that this is in */
 	dpi_writer *writer;
 	dpi_feed feed;
 	char *source; /* a copy */
 	size_t source_size;
 	dp_publisher_options opts; /* whole; source and topic are not ours */
 
-	pthread_mutex_t lock; /* guards all below, but for what says atomic */
-	dpi_chunks chunks;
-	dpi_ids ids;
+	/* Guarded by the front's gate, as all that follows but for what says
+	 * atomic. Counts are right after dpi_publisher_settle(). */
+	_Alignas(DPI_CACHE_LINE) dpi_chunks chunks;
+	uint32_t events_granted; /* as of the last settling */
+	uint32_t bytes_granted;
 	uint64_t waiting_bytes; /* not collected yet */
 	bool armed;             /* a commit comes within the linger period */
 	bool hurried;           /* it comes now */
 	bool leading;           /* a flush is committing on its own thread */
-	uint32_t left;          /* atomic: collect left an incomplete record */
 	uint64_t held_events;   /* against limit_events */
 	uint64_t held_bytes;    /* against limit_bytes */
 	uint64_t accepted;
@@ -64,6 +69,40 @@ struct dp_publisher {
 	dpi_pub_chunk *finished_tail;
 };
 
+static inline void dpi_publisher_lock(dp_publisher *pub)
+{
+	dpi_gate_close(&pub->front.gate, pub->os);
+}
+
+static inline void dpi_publisher_unlock(dp_publisher *pub)
+{
+	dpi_gate_open(&pub->front.gate, pub->os);
+}
+
+/* An event that waits this long for a thread that was writing another one, and
+ * has lost its processor, is looked at again. */
+#define DPI_LOOK_AGAIN_NS DP_MILLISECOND
+
+/* Whom the call that brought an event has to tell. */
+typedef enum dpi_call_for {
+	DPI_CALL_NOBODY,
+	DPI_CALL_LATER, /* nothing waited before it: a linger period later */
+	DPI_CALL_NOW    /* a full batch waits */
+} dpi_call_for;
+
+/*
+ * room.c, all with the gate closed.
+ *
+ * Counts what of the grant was used.
+ */
+void dpi_publisher_settle(dp_publisher *pub);
+/* Takes the grant back: whoever comes next asks again. */
+void dpi_publisher_end_grant(dp_publisher *pub);
+/* Grants an event of this size, and as many as may come after it. Opens the
+ * gate while it waits for room. Errors as dp_publisher_publish(). */
+DP_NODISCARD dp_status dpi_publisher_grant(dp_publisher *pub, size_t size,
+	dp_time_ns timeout_ns, dpi_call_for *ret_call, dp_error **err);
+
 /* feed.c: the writer's calls. */
 dpi_chunk *dpi_publisher_collect(dpi_feed *feed);
 void dpi_publisher_done(dpi_feed *feed, dpi_chunk *chunk, dp_status status,
@@ -83,11 +122,11 @@ void dpi_publisher_release_report(dpi_completions *report);
 /* publisher.c: gives a reference back; the last one frees the memory. */
 void dpi_publisher_unref(dp_publisher *pub);
 
-/* feed.c: gives the chunk back and makes room; holds the lock. */
+/* feed.c: gives the chunk back and makes room; with the gate closed. */
 void dpi_publisher_make_room(dp_publisher *pub, dpi_pub_chunk *chunk,
 	uint64_t events, uint64_t bytes);
 
-/* publish.c: asks for a commit at_ns and counts it. Without the lock. */
+/* publish.c: asks for a commit at_ns. Without the gate. */
 void dpi_publisher_arm(dp_publisher *pub, dp_time_ns at_ns);
 
 /* flush.c: waits for all that was accepted; returns how much is not done. */

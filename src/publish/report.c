@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/thread.h"
 #include "publish/publisher.h"
 
 /*
@@ -21,14 +20,14 @@ bool dpi_publisher_reports(const dp_publisher *pub)
 static void queue_callbacks(dp_publisher *pub, dpi_pub_chunk *chunk)
 {
 	chunk->chunk.next = NULL;
-	dpi_lock(&pub->lock);
+	dpi_publisher_lock(pub);
 	if (pub->finished == NULL) {
 		pub->finished = chunk;
 	} else {
 		pub->finished_tail->chunk.next = &chunk->chunk;
 	}
 	pub->finished_tail = chunk;
-	dpi_unlock(&pub->lock);
+	dpi_publisher_unlock(pub);
 	dpi_runtime_post(pub->rt, &pub->report_task);
 }
 
@@ -46,10 +45,10 @@ void dpi_publisher_report(dp_publisher *pub, dpi_pub_chunk *chunk)
 /* The application has heard: the chunk may go. */
 static void finish_report(dp_publisher *pub, dpi_pub_chunk *chunk)
 {
-	dpi_lock(&pub->lock);
+	dpi_publisher_lock(pub);
 	dpi_publisher_make_room(
 		pub, chunk, chunk->chunk.count, chunk->chunk.size);
-	dpi_unlock(&pub->lock);
+	dpi_publisher_unlock(pub);
 	dpi_publisher_unref(pub);
 }
 
@@ -58,10 +57,10 @@ void dpi_publisher_run_callbacks(void *arg)
 	dp_publisher *pub = arg;
 	dpi_pub_chunk *chunk;
 
-	dpi_lock(&pub->lock);
+	dpi_publisher_lock(pub);
 	chunk = pub->finished;
 	pub->finished = NULL;
-	dpi_unlock(&pub->lock);
+	dpi_publisher_unlock(pub);
 	while (chunk != NULL) {
 		dpi_pub_chunk *next = (dpi_pub_chunk *)chunk->chunk.next;
 

@@ -376,6 +376,7 @@ static const dpi_os table = {
 	.evict = f_evict,
 	.monotonic = f_monotonic,
 	.wall = f_wall,
+	.wall_coarse = f_wall,
 	.random = f_random,
 	.wait = f_wait,
 	.wake = f_wake,

@@ -583,6 +583,7 @@ const dpi_os sim_os_table = {
 	.evict = s_evict,
 	.monotonic = s_monotonic,
 	.wall = s_wall,
+	.wall_coarse = s_wall,
 	.random = s_random,
 	.wait = s_wait,
 	.wake = s_wake,

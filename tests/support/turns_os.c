@@ -495,6 +495,7 @@ static const dpi_os table = {
 	.evict = t_evict,
 	.monotonic = t_monotonic,
 	.wall = t_wall,
+	.wall_coarse = t_wall,
 	.random = t_random,
 	.wait = t_wait,
 	.wake = t_wake,

@@ -336,6 +336,7 @@ static const dpi_os table = {
 	.evict = inner_evict,
 	.monotonic = clock_monotonic,
 	.wall = clock_wall,
+	.wall_coarse = clock_wall,
 	.random = inner_random,
 	.wait = clock_wait,
 	.wake = clock_wake,

@@ -8,210 +8,219 @@
 #include <string.h>
 
 #include "publish/chunks.h"
+#include "publish/front.h"
 #include "test_heap.h"
 
-static dpi_place reserve(dpi_chunks *chunks, size_t size)
-{
-	dpi_place place;
+/* Memory of events: chunks in order, what is kept of them, who writes there. */
 
-	assert_true(dpi_chunks_reserve(chunks, size, &place));
-	return place;
+struct fixture {
+	struct test_heap heap;
+	dp_runtime *rt;
+	dpi_pool *pool;
+	dpi_chunks chunks;
+};
+
+static int setup(void **state)
+{
+	static struct fixture f;
+	dp_runtime_options opts = DP_RUNTIME_OPTIONS_INIT;
+
+	test_heap_init(&f.heap);
+	opts.allocator = &f.heap.alloc;
+	assert_int_equal(dp_runtime_new(&f.rt, &opts, NULL), DP_OK);
+	f.pool = dpi_pool_of(f.rt);
+	assert_non_null(f.pool);
+	dpi_chunks_init(&f.chunks, f.pool, &f, true);
+	*state = &f;
+	return 0;
 }
 
-static void give_all(dpi_chunks *chunks, dpi_chunk *chunk)
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	dpi_chunks_fini(&f->chunks);
+	dp_runtime_free(f->rt);
+	assert_int_equal(f->heap.live_bytes, 0);
+	return 0;
+}
+
+static dpi_pub_chunk *add(struct fixture *f, size_t size)
+{
+	dpi_pub_chunk *chunk = dpi_chunks_add(&f->chunks, size);
+
+	assert_non_null(chunk);
+	assert_true(chunk->capacity >= size);
+	assert_ptr_equal(chunk->owner, f);
+	assert_int_equal(chunk->chunk.size, 0);
+	assert_int_equal(chunk->chunk.count, 0);
+	return chunk;
+}
+
+static void give_all(struct fixture *f, dpi_chunk *chunk)
 {
 	while (chunk != NULL) {
 		dpi_chunk *next = chunk->next;
 
-		dpi_chunks_give(chunks, (dpi_pub_chunk *)chunk);
+		dpi_pool_give(f->pool, (dpi_pub_chunk *)chunk);
 		chunk = next;
 	}
 }
 
-static void test_chunks_keep_the_order_of_reservation(void **state)
+static void chunks_leave_in_order_up_to_one_that_is_written_to(void **state)
 {
-	struct test_heap heap;
-	dpi_chunks chunks;
-	dpi_place first;
-	dpi_place second;
+	struct fixture *f = *state;
+	dpi_pub_chunk *first = add(f, 10);
+	dpi_pub_chunk *slow = add(f, 10);
+	dpi_pub_chunk *last = add(f, 10);
 	dpi_chunk *taken;
 
-	(void)state;
-	test_heap_init(&heap);
-	dpi_chunks_init(&chunks, &heap.alloc, NULL, false, 8);
-	first = reserve(&chunks, 100);
-	second = reserve(&chunks, 50);
-	assert_ptr_equal(second.out, first.out + 100);
-	dpi_chunks_written(&second);
-	dpi_chunks_written(&first);
-	taken = dpi_chunks_take(&chunks);
-	assert_non_null(taken);
-	assert_ptr_equal(taken->data, first.out);
-	assert_int_equal(taken->size, 150);
-	assert_int_equal(taken->count, 2);
+	taken = dpi_chunks_take(&f->chunks, &slow, 1);
+	assert_ptr_equal(taken, &first->chunk);
 	assert_null(taken->next);
-	assert_null(dpi_chunks_take(&chunks));
-	give_all(&chunks, taken);
-	dpi_chunks_fini(&chunks);
-	assert_int_equal(heap.live_bytes, 0);
+	give_all(f, taken);
+	assert_null(dpi_chunks_take(&f->chunks, &slow, 1));
+
+	taken = dpi_chunks_take(&f->chunks, NULL, 0);
+	assert_ptr_equal(taken, &slow->chunk);
+	assert_ptr_equal(taken->next, &last->chunk);
+	assert_null(taken->next->next);
+	give_all(f, taken);
+	assert_null(dpi_chunks_take(&f->chunks, NULL, 0));
+	assert_ptr_equal(f->chunks.head, NULL);
 }
 
-static void test_chunks_with_an_unfinished_record_stay(void **state)
+static void the_first_chunk_is_small(void **state)
 {
-	struct test_heap heap;
-	dpi_chunks chunks;
-	dpi_place full;
-	dpi_place slow;
-	dpi_place quick;
-	dpi_chunk *taken;
+	struct fixture *f = *state;
 
-	(void)state;
-	test_heap_init(&heap);
-	dpi_chunks_init(&chunks, &heap.alloc, NULL, false, 8);
-	full = reserve(&chunks, DPI_CHUNK_BYTES);
-	slow = reserve(&chunks, DPI_CHUNK_BYTES);
-	quick = reserve(&chunks, 10);
-	dpi_chunks_written(&full);
-	dpi_chunks_written(&quick);
-
-	taken = dpi_chunks_take(&chunks);
-	assert_ptr_equal(taken, &full.chunk->chunk);
-	assert_null(taken->next);
-	give_all(&chunks, taken);
-	assert_null(dpi_chunks_take(&chunks));
-
-	dpi_chunks_written(&slow);
-	taken = dpi_chunks_take(&chunks);
-	assert_ptr_equal(taken, &slow.chunk->chunk);
-	assert_ptr_equal(taken->next, &quick.chunk->chunk);
-	give_all(&chunks, taken);
-	dpi_chunks_fini(&chunks);
-	assert_int_equal(heap.live_bytes, 0);
+	assert_int_equal(add(f, 100)->capacity, DPI_CHUNK_SMALL_BYTES);
+	assert_int_equal(add(f, 100)->capacity, DPI_CHUNK_BYTES);
+	give_all(f, dpi_chunks_take(&f->chunks, NULL, 0));
+	assert_int_equal(add(f, 5000)->capacity, DPI_CHUNK_BYTES);
 }
 
-static void test_chunks_stop_allocating_under_a_steady_load(void **state)
+static void a_steady_load_stops_allocating(void **state)
 {
-	struct test_heap heap;
-	dpi_chunks chunks;
-	long made;
+	struct fixture *f = *state;
+	long made = f->heap.made;
 
-	(void)state;
-	test_heap_init(&heap);
-	dpi_chunks_init(&chunks, &heap.alloc, NULL, true, 8);
-	made = heap.made;
 	for (int i = 0; i < 100; i++) {
-		dpi_place place = reserve(&chunks, 1000);
-
-		dpi_chunks_written(&place);
-		give_all(&chunks, dpi_chunks_take(&chunks));
+		(void)add(f, 1000);
+		(void)add(f, 1000);
+		give_all(f, dpi_chunks_take(&f->chunks, NULL, 0));
 	}
-	assert_int_equal(heap.made, made + 1);
-	dpi_chunks_fini(&chunks);
-	assert_int_equal(heap.live_bytes, 0);
+	assert_int_equal(f->heap.made, made + 2);
 }
 
-static void test_chunks_hold_a_record_of_any_size(void **state)
+static void chunks_serve_another_publisher_next(void **state)
 {
-	struct test_heap heap;
-	dpi_chunks chunks;
-	dpi_place place;
+	struct fixture *f = *state;
+	dpi_pub_chunk *mine = add(f, 10);
+	dpi_chunks others;
 
-	(void)state;
-	test_heap_init(&heap);
-	dpi_chunks_init(&chunks, &heap.alloc, NULL, true, 8);
-	place = reserve(&chunks, 16u << 20);
-	memset(place.out, 0xab, 16u << 20);
-	dpi_chunks_written(&place);
-	give_all(&chunks, dpi_chunks_take(&chunks));
-	dpi_chunks_fini(&chunks);
-	assert_int_equal(heap.live_bytes, 0);
+	give_all(f, dpi_chunks_take(&f->chunks, NULL, 0));
+	assert_ptr_equal(dpi_pool_of(f->rt), f->pool);
+	dpi_chunks_init(&others, f->pool, &others, true);
+	assert_ptr_equal(dpi_chunks_add(&others, 10), mine);
+	assert_ptr_equal(mine->owner, &others);
+	dpi_chunks_fini(&others);
 }
 
-static void test_chunks_have_a_completion_for_each_record(void **state)
+static void a_chunk_holds_a_record_of_any_size(void **state)
 {
-	struct test_heap heap;
-	dpi_chunks chunks;
+	struct fixture *f = *state;
+	dpi_pub_chunk *chunk = add(f, 16u << 20);
 
-	(void)state;
-	test_heap_init(&heap);
-	dpi_chunks_init(&chunks, &heap.alloc, NULL, true, 8);
-	for (int i = 0; i < 5000; i++) {
-		dpi_place place = reserve(&chunks, 33);
+	memset(chunk->chunk.data, 0xab, 16u << 20);
+	give_all(f, dpi_chunks_take(&f->chunks, NULL, 0));
+}
 
-		assert_true(place.index < place.chunk->events_max);
-		place.chunk->report.items[place.index].tag = place.out;
-		memset(place.out, 0xff, 33);
-		dpi_chunks_written(&place);
+static void a_chunk_has_a_completion_for_each_record(void **state)
+{
+	struct fixture *f = *state;
+	dpi_pub_chunk *chunk = add(f, 10);
+
+	for (size_t i = 0; i < chunk->events_max; i++) {
+		chunk->report.items[i].tag = chunk;
 	}
-	give_all(&chunks, dpi_chunks_take(&chunks));
-	dpi_chunks_fini(&chunks);
-	assert_int_equal(heap.live_bytes, 0);
+	memset(chunk->chunk.data, 0xff, chunk->capacity);
+	assert_ptr_equal(chunk->report.items[chunk->events_max - 1].tag, chunk);
+	dpi_chunks_init(&f->chunks, f->pool, f, false);
+	assert_null(add(f, 10)->report.items);
+	give_all(f, &chunk->chunk);
 }
 
-static void test_chunks_that_were_never_taken_are_freed(void **state)
+static void no_more_is_kept_than_was_asked_for(void **state)
 {
-	struct test_heap heap;
-	dpi_chunks chunks;
+	struct fixture *f = *state;
+	size_t before = f->heap.live_blocks;
 
-	(void)state;
-	test_heap_init(&heap);
-	dpi_chunks_init(&chunks, &heap.alloc, NULL, false, 8);
-	(void)reserve(&chunks, DPI_CHUNK_BYTES);
-	(void)reserve(&chunks, DPI_CHUNK_BYTES);
-	dpi_chunks_fini(&chunks);
-	assert_int_equal(heap.live_bytes, 0);
-}
-
-static void test_chunks_keep_no_more_than_they_were_told(void **state)
-{
-	struct test_heap heap;
-	dpi_chunks chunks;
-	size_t kept;
-
-	(void)state;
-	test_heap_init(&heap);
-	dpi_chunks_init(&chunks, &heap.alloc, NULL, false, 3);
+	dpi_pool_keep(f->pool, 3 * DPI_CHUNK_BYTES);
+	dpi_pool_keep(f->pool, 1);
 	for (int i = 0; i < 10; i++) {
-		dpi_place place = reserve(&chunks, DPI_CHUNK_BYTES);
-
-		dpi_chunks_written(&place);
+		(void)add(f, DPI_CHUNK_BYTES);
 	}
-	assert_int_equal(heap.live_blocks, 10);
-	give_all(&chunks, dpi_chunks_take(&chunks));
-	kept = heap.live_blocks;
-	dpi_chunks_fini(&chunks);
-	assert_int_equal(kept, 3);
-	assert_int_equal(heap.live_bytes, 0);
+	assert_int_equal(f->heap.live_blocks, before + 10);
+	give_all(f, dpi_chunks_take(&f->chunks, NULL, 0));
+	assert_int_equal(f->heap.live_blocks, before + 3);
 }
 
-static void test_chunks_say_when_memory_is_out(void **state)
+static void want_of_memory_is_told(void **state)
 {
-	struct test_heap heap;
-	dpi_chunks chunks;
-	dpi_place place;
+	struct fixture *f = *state;
 
-	(void)state;
-	test_heap_init(&heap);
-	dpi_chunks_init(&chunks, &heap.alloc, NULL, false, 8);
-	heap.fail_at = heap.made;
-	assert_false(dpi_chunks_reserve(&chunks, 10, &place));
-	assert_true(dpi_chunks_reserve(&chunks, 10, &place));
-	dpi_chunks_fini(&chunks);
-	assert_int_equal(heap.live_bytes, 0);
+	f->heap.fail_at = f->heap.made;
+	assert_null(dpi_chunks_add(&f->chunks, 10));
+	assert_non_null(dpi_chunks_add(&f->chunks, 10));
+}
+
+/* One thread's place after another's; pens tell which chunks are written to. */
+static void a_pen_is_down_until_its_record_is_complete(void **state)
+{
+	struct fixture *f = *state;
+	static dpi_pen pens[DPI_PENS];
+	dpi_pub_chunk *chunk = add(f, 4000);
+	dpi_pub_chunk *busy[DPI_PENS];
+	dpi_place places[DPI_PENS + 1];
+	dpi_front front = {
+		.events_left = 20,
+		.bytes_left = 4000,
+		.at = chunk->chunk.data,
+		.chunk = chunk,
+	};
+
+	for (size_t i = 0; i < DPI_PENS; i++) {
+		dpi_front_take(&front, 100, pens, &places[i]);
+		assert_ptr_equal(places[i].out, chunk->chunk.data + 100 * i);
+		assert_int_equal(places[i].index, i);
+		assert_non_null(places[i].pen);
+		assert_int_equal(dpi_pens_read(pens, busy), i + 1);
+	}
+	dpi_front_take(&front, 100, pens, &places[DPI_PENS]);
+	assert_null(places[DPI_PENS].pen);
+	assert_int_equal(front.events_left, 20 - DPI_PENS - 1);
+	assert_int_equal(front.bytes_left, 4000 - 100 * (DPI_PENS + 1));
+	for (size_t i = 0; i < DPI_PENS; i++) {
+		assert_ptr_equal(busy[0], chunk);
+		dpi_pen_lift(places[i].pen);
+	}
+	assert_int_equal(dpi_pens_read(pens, busy), 0);
 }
 
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_chunks_keep_the_order_of_reservation),
-		cmocka_unit_test(test_chunks_with_an_unfinished_record_stay),
-		cmocka_unit_test(
-			test_chunks_stop_allocating_under_a_steady_load),
-		cmocka_unit_test(test_chunks_hold_a_record_of_any_size),
-		cmocka_unit_test(test_chunks_have_a_completion_for_each_record),
-		cmocka_unit_test(test_chunks_that_were_never_taken_are_freed),
-		cmocka_unit_test(test_chunks_keep_no_more_than_they_were_told),
-		cmocka_unit_test(test_chunks_say_when_memory_is_out),
+		TEST(chunks_leave_in_order_up_to_one_that_is_written_to),
+		TEST(the_first_chunk_is_small),
+		TEST(a_steady_load_stops_allocating),
+		TEST(chunks_serve_another_publisher_next),
+		TEST(a_chunk_holds_a_record_of_any_size),
+		TEST(a_chunk_has_a_completion_for_each_record),
+		TEST(no_more_is_kept_than_was_asked_for),
+		TEST(want_of_memory_is_told),
+		TEST(a_pen_is_down_until_its_record_is_complete),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
