@@ -60,7 +60,9 @@ dp_status dpi_registry_store_open(dpi_registry_store *ret, const dpi_os *os,
 
 void dpi_registry_store_close(dpi_registry_store *store)
 {
-	dpi_registry_store_unlock(store);
+	if (store->lock_fd >= 0) {
+		(void)store->os->close(store->os->self, store->lock_fd);
+	}
 	free_directory(store);
 }
 
@@ -221,8 +223,12 @@ dp_status dpi_registry_store_lock(dpi_registry_store *store, dp_error **err)
 
 void dpi_registry_store_unlock(dpi_registry_store *store)
 {
+	const dpi_os *os = store->os;
+
 	if (store->lock_fd >= 0) {
-		(void)store->os->close(store->os->self, store->lock_fd);
+		/* A child of fork() may have the file, too, and keep it. */
+		(void)os->lock(os->self, store->lock_fd, 0, DPI_LOCK_NONE);
+		(void)os->close(os->self, store->lock_fd);
 		store->lock_fd = -1;
 	}
 }

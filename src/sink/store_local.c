@@ -351,8 +351,14 @@ static dp_status local_claim(dp_store *store, const char *name,
 static void local_unclaim(dp_store *store, dpi_claim *claim)
 {
 	const store_local *local = local_of(store);
+	const dpi_os *os = local->os;
 
-	(void)local->os->close(local->os->self, claim->fd);
+	/* Closing is not enough where a child of fork() has the file, too; and
+	 * in such a child the lock is the parent's. */
+	if (dpi_runtime_check(store->rt, NULL) == DP_OK) {
+		(void)os->lock(os->self, claim->fd, 0, DPI_LOCK_NONE);
+	}
+	(void)os->close(os->self, claim->fd);
 	dpi_free(local->alloc, claim, 1, sizeof(*claim));
 }
 

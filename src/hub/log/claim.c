@@ -264,8 +264,15 @@ dp_status dpi_claims_open(dpi_claims *ret, dpi_log_hub *hub, const char *name,
 
 void dpi_claims_close(dpi_claims *claims)
 {
+	bool is_ours = dpi_runtime_check(claims->hub->hub.rt, NULL) == DP_OK;
+
+	/* Closing is not enough where a child of fork() has the file, too. */
+	if (is_ours) {
+		dpi_locks_give(
+			&claims->locks, seat_byte(claims->name, claims->seat));
+	}
 	dpi_locks_close(&claims->locks);
-	if (dpi_runtime_check(claims->hub->hub.rt, NULL) == DP_OK) {
+	if (is_ours) {
 		tell(claims->hub);
 	}
 }
