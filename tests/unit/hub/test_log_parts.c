@@ -73,6 +73,7 @@ static void a_header_is_read_from_either_copy_in_its_place_alone(void **state)
 	const dpi_segment_owner others[] = {
 		{uuid, {"shop", 4}},
 		{uuid, {"shop2", 3}},
+		{uuid, {"shoq", 3}},
 		{(const uint8_t *)"another log uuid", {"shop", 3}},
 	};
 	uint8_t page[DPI_LOG_PAGE];
@@ -83,7 +84,7 @@ static void a_header_is_read_from_either_copy_in_its_place_alone(void **state)
 	assert_true(dpi_segment_decode(&found, page, &owner, 4096));
 	assert_memory_equal(&found, &header, sizeof(header));
 	assert_false(dpi_segment_decode(&found, page, &owner, 8192));
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		assert_false(
 			dpi_segment_decode(&found, page, &others[i], 4096));
 		assert_int_not_equal(dpi_segment_salt(&others[i], 4096),

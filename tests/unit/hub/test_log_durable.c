@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/thread.h"
+#include "hub/log/retention.h"
+#include "hub/log/roll.h"
+#include "hub/log/writer.h"
+#include "log_contents.h"
+#include "log_rig.h"
+#include "sim_os.h"
+#include "test_feed.h"
+
+/*
+ * What each sync of the log is for: what a loss of power leaves that takes
+ * all that was not synced (seed 0), or any part of it.
+ */
+
+#define DIRECTORY "/log"
+#define TOPIC "shop"
+
+static const dpi_partition_name name = {TOPIC, 0};
+
+static void open_rig(struct log_rig *rig, const dpi_os *os)
+{
+	log_rig_init(rig);
+	assert_int_equal(log_rig_open(rig, os, DIRECTORY), DP_OK);
+}
+
+static void append(struct log_rig *rig, size_t count)
+{
+	dpi_writer *writer = log_rig_writer(rig, TOPIC);
+
+	assert_non_null(writer);
+	test_feed_append(writer, "a payload of some length ", count);
+}
+
+/* Ten segments, and a little of one more. */
+static void append_segments(struct log_rig *rig)
+{
+	for (size_t i = 0; i < 10; i++) {
+		append(rig, 800);
+	}
+}
+
+static struct log_contents read_log(struct sim_disk *disk)
+{
+	struct log_contents contents;
+
+	log_contents_read(&contents, sim_disk_start(disk), DIRECTORY, TOPIC, 0);
+	return contents;
+}
+
+static void the_first_event_is_there_with_all_names_above(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	struct log_contents contents;
+	struct log_rig rig;
+
+	(void)state;
+	open_rig(&rig, sim_disk_start(disk));
+	append(&rig, 1);
+	sim_disk_crash(disk);
+	log_rig_close(&rig);
+	sim_disk_reboot(disk, 0);
+	contents = read_log(disk);
+	assert_int_equal(contents.count, 1);
+	assert_int_equal(contents.damaged_headers, 0);
+	log_contents_free(&contents);
+	sim_disk_free(disk);
+}
+
+/* Where nothing is left that was not synced, nothing looks damaged: neither a
+ * segment that was begun, nor an old one that was to be used again. */
+static void append_and_cut_power_at(long change)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	struct log_contents contents;
+	struct log_rig rig;
+	dpi_writer *writer = NULL;
+	struct test_feed feed;
+
+	log_rig_init(&rig);
+	rig.opts.retention_bytes = 1;
+	sim_disk_crash_at(disk, change);
+	if (log_rig_open(&rig, sim_disk_start(disk), DIRECTORY) == DP_OK) {
+		writer = log_rig_writer(&rig, TOPIC);
+	}
+	for (size_t i = 0; writer != NULL && i < 8; i++) {
+		test_feed_init(&feed, DP_ACK_DURABLE);
+		writer->ops->attach(writer, &feed.feed);
+		test_feed_add_many(&feed, "a payload of some length ", 700);
+		writer->ops->commit(writer);
+		writer->ops->detach(writer, &feed.feed);
+		test_feed_fini(&feed);
+		dpi_log_retain((dpi_log_hub *)rig.hub,
+			((dpi_log_hub *)rig.hub)->partitions);
+	}
+	log_rig_close(&rig);
+	sim_disk_reboot(disk, 0);
+	contents = read_log(disk);
+	assert_int_equal(contents.damaged_headers, 0);
+	assert_int_equal(contents.skipped_bytes, 0);
+	log_contents_free(&contents);
+	sim_disk_free(disk);
+}
+
+static void segments_that_are_used_again_never_look_damaged(void **state)
+{
+	(void)state;
+	for (long change = 0; change < 160; change++) {
+		append_and_cut_power_at(change);
+	}
+}
+
+/* The bases of the segments there are, lowest first. */
+static dpi_segment_list list_segments(struct log_rig *rig, const dpi_os *os)
+{
+	dpi_segment_list list;
+
+	assert_int_equal(dpi_segment_list_init(&list, &rig->heap.alloc, os,
+				 DIRECTORY, &name, NULL),
+		DP_OK);
+	return list;
+}
+
+static bool has_base(const dpi_segment_list *list, uint64_t base)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->bases[i] == base) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Removes five segments of a former owner, and cuts the power then. */
+static void remove_and_cut_power(uint64_t seed)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	const dpi_os *os = sim_disk_start(disk);
+	dpi_log_partition *partition;
+	dpi_segment_list before;
+	dpi_segment_list after;
+	struct log_rig rig;
+	bool is_removed;
+
+	open_rig(&rig, os);
+	append_segments(&rig);
+	log_rig_close(&rig);
+	open_rig(&rig, os);
+	append(&rig, 1);
+	before = list_segments(&rig, os);
+	assert_in_range(before.count, 8, 20);
+	partition = ((dpi_log_hub *)rig.hub)->partitions;
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(dpi_log_drop((dpi_log_hub *)rig.hub, partition,
+					 before.bases[i], &is_removed, NULL),
+			DP_OK);
+		assert_true(is_removed);
+	}
+	sim_disk_crash(disk);
+	sim_disk_reboot(disk, seed);
+	after = list_segments(&rig, sim_disk_start(disk));
+	for (size_t i = 0; i < before.count; i++) {
+		assert_int_equal(has_base(&after, before.bases[i]), i >= 5);
+	}
+	dpi_segment_list_fini(&before, &rig.heap.alloc);
+	dpi_segment_list_fini(&after, &rig.heap.alloc);
+	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
+static void a_segment_that_went_leaves_no_hole(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 8; seed++) {
+		remove_and_cut_power(seed);
+	}
+}
+
+static uint64_t base_of(struct log_rig *rig, const dpi_os *os, size_t number)
+{
+	dpi_segment_list list = list_segments(rig, os);
+	uint64_t base;
+
+	assert_true(number < list.count);
+	base = list.bases[number];
+	dpi_segment_list_fini(&list, &rig->heap.alloc);
+	return base;
+}
+
+/* Another thread may make a spare, so that there is no need of an old segment:
+ * then again. */
+static bool recycles(struct log_rig *rig, uint64_t base)
+{
+	dpi_log_tail *tail = dpi_log_writer_tail(
+		(dpi_log_writer *)log_rig_writer(rig, TOPIC));
+	bool is_done = false;
+
+	for (int i = 0; i < 100 && !is_done; i++) {
+		dpi_tail_drop_spare(tail);
+		is_done = dpi_tail_recycle(tail, base);
+	}
+	return is_done;
+}
+
+static void a_former_owners_segment_is_not_used_again(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	const dpi_os *os = sim_disk_start(disk);
+	struct log_rig rig;
+	uint64_t base;
+
+	(void)state;
+	open_rig(&rig, os);
+	append_segments(&rig);
+	base = base_of(&rig, os, 0);
+	log_rig_close(&rig);
+	open_rig(&rig, os);
+	append(&rig, 1);
+	assert_false(recycles(&rig, base));
+	base = base_of(&rig, os, 11);
+	append_segments(&rig);
+	assert_true(recycles(&rig, base));
+	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
+static void a_place_that_another_process_was_told_of_is_there(void **state)
+{
+	const dpi_source_place place = {77, 123};
+	struct sim_disk *disk = sim_disk_new(1);
+	struct log_contents contents;
+	struct log_rig writing;
+	struct log_rig asking;
+	struct test_feed feed;
+	dpi_writer *writer;
+	uint64_t next = 0;
+
+	(void)state;
+	open_rig(&writing, sim_disk_start(disk));
+	open_rig(&asking, sim_disk_start(disk));
+	writer = log_rig_writer(&writing, TOPIC);
+	test_feed_init(&feed, DP_ACK_WRITTEN);
+	writer->ops->attach(writer, &feed.feed);
+	test_feed_add_places(&feed, &place, 1);
+	writer->ops->commit(writer);
+	writer->ops->detach(writer, &feed.feed);
+	assert_int_equal(feed.ok, 1);
+	test_feed_fini(&feed);
+	assert_int_equal(asking.hub->ops->source_next(
+				 asking.hub, TOPIC, place.key, &next, NULL),
+		DP_OK);
+	assert_int_equal(next, place.next);
+	sim_disk_crash(disk);
+	log_rig_close(&writing);
+	log_rig_close(&asking);
+	sim_disk_reboot(disk, 0);
+	contents = read_log(disk);
+	assert_int_equal(contents.count, 1);
+	assert_int_equal(contents.events[0].place.next, place.next);
+	log_contents_free(&contents);
+	sim_disk_free(disk);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_event_is_there_with_all_names_above),
+		cmocka_unit_test(
+			segments_that_are_used_again_never_look_damaged),
+		cmocka_unit_test(a_segment_that_went_leaves_no_hole),
+		cmocka_unit_test(a_former_owners_segment_is_not_used_again),
+		cmocka_unit_test(
+			a_place_that_another_process_was_told_of_is_there),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
