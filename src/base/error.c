@@ -100,13 +100,12 @@ static dp_status code_of_errno(int sys_errno)
 	}
 }
 
-dp_status dpi_error_sys(dp_error **err, int sys_errno, const char *fmt, ...)
+static dp_status set_sys(dp_error **err, dp_status code, int sys_errno,
+	const char *fmt, va_list args)
 {
 	char message[MESSAGE_MAX];
-	dp_status code = code_of_errno(sys_errno);
 	const char *why;
 	size_t n;
-	va_list args;
 
 	assert(sys_errno > 0);
 
@@ -115,15 +114,34 @@ dp_status dpi_error_sys(dp_error **err, int sys_errno, const char *fmt, ...)
 	}
 	assert(*err == NULL);
 
-	va_start(args, fmt);
 	n = format(message, fmt, args);
-	va_end(args);
 	/* Unlike strerror(), not in the language of the process. */
 	why = strerrordesc_np(sys_errno);
 	append(message, n, why != NULL ? why : "unknown error of the system");
 	dpi_text_clean(message);
 	*err = make(code, sys_errno, message);
 	return code;
+}
+
+dp_status dpi_error_sys(dp_error **err, int sys_errno, const char *fmt, ...)
+{
+	dp_status code = code_of_errno(sys_errno);
+	va_list args;
+
+	va_start(args, fmt);
+	(void)set_sys(err, code, sys_errno, fmt, args);
+	va_end(args);
+	return code;
+}
+
+dp_status dpi_error_io(dp_error **err, int sys_errno, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	(void)set_sys(err, DP_EIO, sys_errno, fmt, args);
+	va_end(args);
+	return DP_EIO;
 }
 
 dp_status dpi_error_prefix(dp_error **err, dp_status code, const char *fmt, ...)

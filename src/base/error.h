@@ -23,6 +23,13 @@ DP_PRINTF(3, 4)
 dp_status dpi_error_sys(dp_error **err, int sys_errno, const char *fmt, ...);
 
 /*
+ * The same with DP_EIO whatever the errno: for a failure that more room, say,
+ * would not mend.
+ */
+DP_PRINTF(3, 4)
+dp_status dpi_error_io(dp_error **err, int sys_errno, const char *fmt, ...);
+
+/*
  * Puts "prefix: " before the message of *err, if there is one: for a name
  * that only the caller knows. Returns the error's code, or code if there is no
  * error to ask, or if memory ran out when it was to be made.

@@ -200,6 +200,7 @@ static dp_status give_name(dpi_log_tail *tail, uint64_t base, dp_error **err)
 	char from[DPI_LOG_PATH_MAX];
 	char to[DPI_LOG_PATH_MAX];
 	dp_status st = dpi_tail_check_right(tail, err);
+	dp_error *cause = NULL;
 	int rc;
 
 	if (st != DP_OK) {
@@ -215,10 +216,12 @@ static dp_status give_name(dpi_log_tail *tail, uint64_t base, dp_error **err)
 			? st
 			: dpi_error_sys(err, -rc, "%s cannot be renamed", from);
 	}
-	st = sync_directory(tail, err);
-	if (st != DP_OK) {
+	if (sync_directory(tail, &cause) != DP_OK) {
 		/* The name is there, or is not: nobody can tell. */
 		dpi_tail_fail(tail);
+		(void)dpi_error_set(err, DP_EIO, "%s may not last: %s", to,
+			dp_error_message(cause));
+		dp_error_free(cause);
 		return DP_EIO;
 	}
 	return DP_OK;

@@ -41,9 +41,8 @@ static dp_status fail_sys(
 	dpi_log_tail *tail, int sys_errno, const char *what, dp_error **err)
 {
 	dpi_tail_fail(tail);
-	(void)dpi_error_sys(err, sys_errno, "topic %s, partition %u: %s failed",
+	return dpi_error_io(err, sys_errno, "topic %s, partition %u: %s failed",
 		tail->partition->topic, tail->partition->name.partition, what);
-	return DP_EIO;
 }
 
 dp_status dpi_tail_check_right(dpi_log_tail *tail, dp_error **err)

@@ -77,6 +77,18 @@ static void errno_picks_the_code_and_its_text_follows(void **state)
 	}
 }
 
+static void what_room_would_not_mend_is_told_from_what_it_would(void **state)
+{
+	dp_error *err = NULL;
+
+	(void)state;
+	assert_int_equal(dpi_error_io(&err, ENOSPC, "sync %s", "f"), DP_EIO);
+	assert_int_equal(dp_error_code(err), DP_EIO);
+	assert_int_equal(dp_error_sys_errno(err), ENOSPC);
+	assert_non_null(strstr(dp_error_message(err), "sync f: "));
+	dp_error_free(err);
+}
+
 static void an_unknown_errno_is_said_to_be_unknown(void **state)
 {
 	dp_error *err = NULL;
@@ -240,6 +252,8 @@ int main(void)
 		cmocka_unit_test(who_does_not_ask_why_still_gets_the_code),
 		cmocka_unit_test(no_error_reads_as_success),
 		cmocka_unit_test(errno_picks_the_code_and_its_text_follows),
+		cmocka_unit_test(
+			what_room_would_not_mend_is_told_from_what_it_would),
 		cmocka_unit_test(an_unknown_errno_is_said_to_be_unknown),
 		cmocka_unit_test(a_prefix_goes_before_the_message),
 		cmocka_unit_test(a_copy_outlives_the_original),
