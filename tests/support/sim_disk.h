@@ -22,6 +22,7 @@ typedef struct sim_chunk {
 	uint8_t *now;
 	uint8_t *durable;
 	uint32_t dirty; /* a bit for each sector in which they may differ */
+	uint32_t lost; /* those that differ, and that no sync writes any more */
 } sim_chunk;
 
 typedef struct sim_inode {
@@ -77,6 +78,8 @@ size_t sim_inode_read(
 	const sim_inode *inode, uint8_t *data, size_t size, uint64_t offset);
 void sim_inode_truncate(sim_inode *inode, uint64_t size);
 void sim_inode_sync(sim_inode *inode);
+/* A sync that failed: the kernel forgets that there was anything to write. */
+void sim_inode_drop(sim_inode *inode);
 /* Some of what is not synced becomes durable. */
 void sim_inode_write_back(sim_inode *inode, sim_random *random);
 /* Decides what is left without power. */

@@ -105,6 +105,12 @@ static uint32_t sectors(size_t begin, size_t size)
 	return (ALL_SECTORS << first) & (ALL_SECTORS >> (32 - end));
 }
 
+static void mark_dirty(sim_chunk *chunk, uint32_t which)
+{
+	chunk->dirty |= which;
+	chunk->lost &= ~which;
+}
+
 /* size > 0 bytes inside one chunk. */
 static void write_chunk(
 	sim_chunk *chunk, const uint8_t *data, size_t size, size_t begin)
@@ -116,7 +122,7 @@ static void write_chunk(
 		chunk->now = sim_alloc(1, SIM_CHUNK);
 	}
 	memcpy(chunk->now + begin, data, size);
-	chunk->dirty |= sectors(begin, size);
+	mark_dirty(chunk, sectors(begin, size));
 }
 
 void sim_inode_write(
@@ -173,7 +179,7 @@ static void zero_behind(sim_inode *inode, uint64_t size, bool durable)
 
 		if (chunk->now != NULL) {
 			memset(chunk->now + begin, 0, SIM_CHUNK - begin);
-			chunk->dirty |= sectors(begin, SIM_CHUNK - begin);
+			mark_dirty(chunk, sectors(begin, SIM_CHUNK - begin));
 		}
 		if (durable && chunk->durable != NULL) {
 			memset(chunk->durable + begin, 0, SIM_CHUNK - begin);
@@ -228,6 +234,24 @@ void sim_inode_sync(sim_inode *inode)
 		settle_chunk(&inode->chunks[i], ALL_SECTORS);
 	}
 	inode->durable_size = inode->size;
+}
+
+/* What is shared is written again by the next store; who knows when. */
+void sim_inode_drop(sim_inode *inode)
+{
+	for (size_t i = inode->is_shared ? 1 : 0; i < inode->chunk_count; i++) {
+		inode->chunks[i].lost |= inode->chunks[i].dirty;
+		inode->chunks[i].dirty = 0;
+	}
+}
+
+static void restore_lost(sim_chunk *chunk)
+{
+	if (chunk->lost != 0 && chunk->durable == NULL) {
+		chunk->durable = sim_alloc(1, SIM_CHUNK);
+	}
+	copy_sectors(chunk->now, chunk->durable, chunk->lost);
+	chunk->lost = 0;
 }
 
 void sim_inode_write_back(sim_inode *inode, sim_random *random)
@@ -299,6 +323,9 @@ void sim_inode_settle(sim_inode *inode, sim_random *random, bool all, bool none)
 
 	mark_shared_dirty(inode);
 	end_sharing(inode);
+	for (size_t i = 0; i < inode->chunk_count; i++) {
+		restore_lost(&inode->chunks[i]);
+	}
 	if (all || (!none && turn == 0)) {
 		settle_whole(inode, true);
 	} else if (none || turn == 1) {

@@ -60,7 +60,7 @@ void sim_end(sim_process *process)
 	(void)pthread_mutex_unlock(&process->disk->lock);
 }
 
-static bool is_last(long *countdown)
+bool sim_is_last(long *countdown)
 {
 	return *countdown >= 0 && (*countdown)-- == 0;
 }
@@ -89,11 +89,11 @@ static void write_back(struct sim_disk *disk)
 sim_fate sim_count_change(sim_process *process)
 {
 	struct sim_disk *disk = process->disk;
-	bool is_killed = is_last(&process->countdown);
+	bool is_killed = sim_is_last(&process->countdown);
 
 	disk->changes++;
 	write_back(disk);
-	if (is_last(&disk->countdown)) {
+	if (sim_is_last(&disk->countdown)) {
 		return SIM_LOSES_POWER;
 	}
 	return is_killed ? SIM_IS_KILLED : SIM_LIVES;
@@ -147,6 +147,7 @@ struct sim_disk *sim_disk_new(uint64_t seed)
 	(void)pthread_mutex_init(&disk->lock, NULL);
 	disk->random.state = seed;
 	disk->countdown = -1;
+	disk->syncs_left = -1;
 	sim_tree_init(&disk->tree);
 	return disk;
 }
@@ -187,6 +188,13 @@ void sim_disk_write_back(struct sim_disk *disk, uint32_t one_in)
 {
 	(void)pthread_mutex_lock(&disk->lock);
 	disk->writes_back = one_in;
+	(void)pthread_mutex_unlock(&disk->lock);
+}
+
+void sim_disk_fail_sync_at(struct sim_disk *disk, long after)
+{
+	(void)pthread_mutex_lock(&disk->lock);
+	disk->syncs_left = after;
 	(void)pthread_mutex_unlock(&disk->lock);
 }
 
@@ -237,6 +245,7 @@ void sim_disk_reboot(struct sim_disk *disk, uint64_t seed)
 	lose_power(disk);
 	sim_tree_settle(&disk->tree, &random, seed == 1, seed == 0);
 	disk->countdown = -1;
+	disk->syncs_left = -1;
 	disk->has_crashed = false;
 	(void)pthread_mutex_unlock(&disk->lock);
 }

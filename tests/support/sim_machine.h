@@ -53,6 +53,7 @@ struct sim_disk {
 	long changes;
 	long countdown; /* changing calls before the power is cut; -1: never */
 	bool has_crashed;
+	long syncs_left; /* before one of file contents fails; -1: none does */
 	uint32_t writes_back; /* once in so many changes; 0: never */
 };
 
@@ -64,6 +65,9 @@ extern const dpi_os sim_os_table;
 /* Locks the disk for a call. Returns 0, or -EIO if nobody is there to make it. */
 int sim_begin(sim_process *process);
 void sim_end(sim_process *process);
+
+/* Counts down to 0; true when it was there. */
+bool sim_is_last(long *countdown);
 
 /* What becomes of the process in this call, which changes something. */
 sim_fate sim_count_change(sim_process *process);

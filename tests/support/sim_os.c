@@ -135,13 +135,17 @@ static int64_t s_pwritev(
 	return rc;
 }
 
-static void sync_inode(struct sim_disk *disk, sim_inode *inode)
+static int sync_inode(struct sim_disk *disk, sim_inode *inode)
 {
 	if (inode->is_directory) {
 		sim_tree_sync(&disk->tree, inode);
+	} else if (sim_is_last(&disk->syncs_left)) {
+		sim_inode_drop(inode);
+		return -EIO;
 	} else {
 		sim_inode_sync(inode);
 	}
+	return 0;
 }
 
 static int s_fsync(void *self, int fd)
@@ -157,9 +161,9 @@ static int s_fsync(void *self, int fd)
 		sim_fate fate = sim_count_change(process);
 
 		if (fate == SIM_LIVES) {
-			sync_inode(process->disk, file->inode);
+			rc = sync_inode(process->disk, file->inode);
 		}
-		rc = sim_meet(process, fate, 0);
+		rc = sim_meet(process, fate, rc);
 	}
 	sim_end(process);
 	return rc;

@@ -56,6 +56,13 @@ struct virtual_clock *sim_disk_clock(struct sim_disk *disk);
 void sim_disk_write_back(struct sim_disk *disk, uint32_t one_in);
 
 /*
+ * The sync of a file after `after` more of them fails with -EIO, once, and as
+ * on Linux: what it was to write stays to be read, is written by no later
+ * sync, and has gone when the power has. -1: none does.
+ */
+void sim_disk_fail_sync_at(struct sim_disk *disk, long after);
+
+/*
  * Calls that change something on the disk, so far: open that creates, pwritev,
  * truncate, fdatasync, fsync, rename, unlink, mkdir, rmdir.
  */

@@ -21,15 +21,13 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "check.h"
 #include "service.h"
 #include "sim_disk.h"
 
 #define CRASHES_OF_HISTORY 40
 #define SERVICES 2
 #define STEPS_MAX 60
-/* Calls and bytes that an opened log may cost before it takes an event. */
-#define RECOVERY_CALLS_MAX 3000
-#define RECOVERY_BYTES_MAX (4u << 20)
 #define NOTES_MAX (1u << 20)
 
 typedef struct history {
@@ -120,138 +118,13 @@ static void start(history *h, service *s)
 	s->is_heavy = h->is_heavy;
 }
 
-/* Reads all that the log has, as a subscription that nobody else has. */
-static bool look(history *h, service *s, bool power, bool alone)
+/* What recovery cost, for the figures. */
+static void note_cost(const service *s)
 {
-	dp_subscription_options opts = DP_SUBSCRIPTION_OPTIONS_INIT;
-	dp_subscription *sub = NULL;
-	dp_batch *batch = NULL;
-	dp_status st;
-
-	opts.topics = "*";
-	opts.read_level = DP_ACK_WRITTEN;
-	(void)dp_subscription_delete(s->rig.hub, "look", NULL);
-	if (dp_subscription_open(&sub, s->rig.hub, "look", &opts, NULL) !=
-		DP_OK) {
-		return false;
-	}
-	ledger_begin_look(&h->book);
-	while ((st = dp_subscription_pull(sub, &batch, 500, 0, NULL)) ==
-		DP_OK) {
-		for (size_t i = 0; i < dp_batch_count(batch); i++) {
-			ledger_see(&h->book, dp_batch_message(batch, i));
-		}
-		dp_batch_unref(batch);
-	}
-	dp_subscription_close(sub);
-	if (service_is_dead(s)) {
-		return false;
-	}
-	if (st != DP_ETIMEDOUT) {
-		ledger_broken("a look: %s", dp_status_name(st));
-	}
-	ledger_end_look(&h->book, power, alone);
-	(void)dp_subscription_delete(s->rig.hub, "look", NULL);
-	return true;
-}
-
-static dp_status pull_all(
-	history *h, dp_subscription *sub, size_t reader, bool acks)
-{
-	dp_batch *batch = NULL;
-	dp_status st;
-
-	while ((st = dp_subscription_pull(sub, &batch, 500, 0, NULL)) ==
-		DP_OK) {
-		for (size_t i = 0; i < dp_batch_count(batch); i++) {
-			const dp_message *msg = dp_batch_message(batch, i);
-
-			ledger_come(&h->book, reader, msg);
-			if (acks) {
-				ledger_find(&h->book, msg)
-					->is_processed[reader] = true;
-				(void)dp_subscription_ack(sub, msg, NULL);
-			}
-		}
-		dp_batch_unref(batch);
-	}
-	return st;
-}
-
-/*
- * Each reader gets what it has not processed, and processes it now or lets it
- * be. What was handed over too often comes alone, and has to be acked first.
- */
-static bool drain(history *h, service *s, size_t reader)
-{
-	dp_subscription *sub = service_reader(s, reader);
-	dp_status st = DP_EAGAIN;
-
-	if (sub != NULL && draw(&h->random, 4) == 0) {
-		st = pull_all(h, sub, reader, false);
-	}
-	if (st == DP_EAGAIN) {
-		service_close_reader(s, reader);
-		sub = service_reader(s, reader);
-		st = sub != NULL ? pull_all(h, sub, reader, true) : DP_EIO;
-	}
-	if (service_is_dead(s)) {
-		return false;
-	}
-	if (st != DP_ETIMEDOUT) {
-		ledger_broken("reader %zu: %s", reader, dp_status_name(st));
-	}
-	return true;
-}
-
-static void bound(const service *s)
-{
-	run.calls_max =
-		s->turns.calls > run.calls_max ? s->turns.calls : run.calls_max;
-	run.bytes_max = s->turns.read_bytes > run.bytes_max
-		? s->turns.read_bytes
-		: run.bytes_max;
-	if (s->turns.calls > RECOVERY_CALLS_MAX ||
-		s->turns.read_bytes > RECOVERY_BYTES_MAX) {
-		ledger_broken("recovery took %llu calls and read %llu bytes",
-			(unsigned long long)s->turns.calls,
-			(unsigned long long)s->turns.read_bytes);
-	}
-}
-
-/*
- * What is there after a crash. First by a look, which settles what the dead
- * left, then by the readers, if nobody else holds their partitions; the log
- * takes events before or after. False: it crashed again.
- */
-static bool check_in(history *h, service *s, bool power, bool alone)
-{
-	bool appends_first = draw(&h->random, 2) == 0;
-	uint32_t topic = service_draw_topic(s);
-
-	if (!service_open(s)) {
-		if (!service_is_dead(s)) {
-			ledger_broken("the log does not open: %s",
-				dp_error_message(s->rig.err));
-		}
-		return false;
-	}
-	if (appends_first) {
-		if (!service_append(s, topic)) {
-			return false;
-		}
-		bound(s);
-	}
-	if (!look(h, s, power, alone)) {
-		return false;
-	}
-	for (size_t i = 0; alone && i < LEDGER_READERS; i++) {
-		if (!drain(h, s, i)) {
-			return false;
-		}
-		ledger_end_coming(&h->book, i);
-	}
-	return appends_first || service_append(s, topic);
+	run.calls_max = s->recovery_calls > run.calls_max ? s->recovery_calls
+							  : run.calls_max;
+	run.bytes_max = s->recovery_bytes > run.bytes_max ? s->recovery_bytes
+							  : run.bytes_max;
 }
 
 static void reboot(history *h)
@@ -280,10 +153,12 @@ static void check(history *h, bool power, bool alone)
 			sim_disk_crash_at(h->disk, (long)draw(&h->random, 60));
 		}
 		start(h, &s);
+		sim_disk_fail_sync_at(h->disk, -1);
 		/* Nothing is taken away from those who look. */
 		s.rig.opts.retention_forced = 0;
 		history_note("check");
-		is_good = check_in(h, &s, power, alone);
+		is_good = check_log(&s, power, alone);
+		note_cost(&s);
 		if (is_good) {
 			sim_disk_crash_at(h->disk, -1);
 		}

@@ -90,15 +90,46 @@ void ledger_begin_look(ledger *book)
 	}
 }
 
-/* Once it was there for good, it stays where it was. */
+/* Reader 0 has all topics, reader 1 has the first. */
+static bool is_processed(const ledger_event *event)
+{
+	return event->is_processed[0] &&
+		(event->topic != 0 || event->is_processed[1]);
+}
+
+/* Once it was there for good, it stays where it was; and there it may be
+ * again, if its removal was not synced when the power went. */
 static void check_place(
 	const ledger_event *event, uint32_t partition, uint64_t offset)
 {
-	if (event->has_place && event->is_durable &&
+	if (event->has_place && (event->is_durable || event->is_gone) &&
 		(event->partition != partition || event->offset != offset)) {
 		ledger_broken("an event moved from %u/%llu to %u/%llu",
 			event->partition, (unsigned long long)event->offset,
 			partition, (unsigned long long)offset);
+	}
+}
+
+/* What is known of each event of a publisher, for whoever looks why. */
+static void tell_publisher(const ledger *book, uint32_t publisher)
+{
+	for (size_t i = 0; i < book->count; i++) {
+		const ledger_event *e = &book->events[i];
+
+		if (e->publisher == publisher) {
+			(void)fprintf(stderr,
+				"event %u: %u bytes at %u/%llu%s%s%s%s\n",
+				e->seq, e->size, e->partition,
+				(unsigned long long)e->offset,
+				e->is_gone           ? ", was not there"
+					: e->is_seen ? ", there"
+						     : ", not there",
+				e->is_durable           ? ", durable"
+					: e->is_written ? ", written"
+							: "",
+				e->is_processed[0] ? ", processed by 0" : "",
+				e->is_processed[1] ? ", processed by 1" : "");
+		}
 	}
 }
 
@@ -110,7 +141,8 @@ void ledger_see(ledger *book, const dp_message *msg)
 	uint64_t *next_offset = &book->next_offset[event->topic][partition];
 	uint32_t *next_seq = &book->next_seq[event->publisher];
 
-	if (event->is_gone) {
+	if (event->is_gone && !book->may_drop && !is_processed(event)) {
+		tell_publisher(book, event->publisher);
 		ledger_broken("publisher %u: event %u came back",
 			event->publisher, event->seq);
 	}
@@ -135,13 +167,6 @@ void ledger_see(ledger *book, const dp_message *msg)
 	event->offset = offset;
 }
 
-/* Reader 0 has all topics, reader 1 has the first. */
-static bool is_processed(const ledger_event *event)
-{
-	return event->is_processed[0] &&
-		(event->topic != 0 || event->is_processed[1]);
-}
-
 /* Where the oldest may go, what has gone is older than what is there. */
 static bool has_left_in_order(const ledger *book, const ledger_event *event)
 {
@@ -151,27 +176,6 @@ static bool has_left_in_order(const ledger *book, const ledger_event *event)
 		}
 	}
 	return true;
-}
-
-/* What is known of each event of a publisher, for whoever looks why. */
-static void tell_publisher(const ledger *book, uint32_t publisher)
-{
-	for (size_t i = 0; i < book->count; i++) {
-		const ledger_event *e = &book->events[i];
-
-		if (e->publisher == publisher) {
-			(void)fprintf(stderr,
-				"event %u: %u bytes at %u/%llu%s%s%s%s\n",
-				e->seq, e->size, e->partition,
-				(unsigned long long)e->offset,
-				e->is_seen ? ", there" : ", not there",
-				e->is_durable           ? ", durable"
-					: e->is_written ? ", written"
-							: "",
-				e->is_processed[0] ? ", processed by 0" : "",
-				e->is_processed[1] ? ", processed by 1" : "");
-		}
-	}
 }
 
 static void check_missing(
@@ -191,6 +195,7 @@ static void check_missing(
 
 void ledger_end_look(ledger *book, bool power, bool alone)
 {
+	book->is_deceived = book->is_deceived && !power;
 	for (size_t i = 0; i < book->count; i++) {
 		ledger_event *event = &book->events[i];
 
@@ -199,7 +204,7 @@ void ledger_end_look(ledger *book, bool power, bool alone)
 			check_missing(book, event, power, alone);
 			event->is_written = event->is_durable = false;
 			event->is_gone = alone;
-		} else if (alone) {
+		} else if (alone && !book->is_deceived) {
 			event->is_written = event->is_durable = true;
 		}
 	}

@@ -42,6 +42,9 @@ typedef struct ledger {
 	uint32_t publishers;
 	/* Events that go though somebody needs them: the oldest, by policy. */
 	bool may_drop;
+	/* A sync has failed: what is there may go with the power, unless it was
+	 * acknowledged as durable. */
+	bool is_deceived;
 	uint32_t *next_seq; /* in this check; of each publisher */
 	uint64_t next_offset[LEDGER_TOPICS][LEDGER_PARTITIONS];
 } ledger;

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service.h"
 
-#include <errno.h>
-#include <string.h>
-
 #define PUT_MAX 12
 #define TAKEN_MAX 256
 
@@ -16,10 +13,11 @@ void service_init(service *s, struct sim_disk *disk, ledger *book,
 	sim_random *random, const dp_hub_options *opts)
 {
 	*s = (service){.book = book,
+		.disk = disk,
 		.random = random,
 		.machine = sim_disk_start(disk)};
-	faulty_os_init(&s->faulty, s->machine);
-	turns_os_init(&s->turns, &s->faulty.os);
+	turns_os_init(&s->turns, s->machine);
+	faulty_os_init(&s->faulty, &s->turns.os);
 	log_rig_init(&s->rig);
 	s->rig.opts = *opts;
 }
@@ -31,8 +29,8 @@ bool service_is_dead(const service *s)
 
 bool service_open(service *s)
 {
-	s->is_open =
-		log_rig_open(&s->rig, &s->turns.os, SERVICE_DIRECTORY) == DP_OK;
+	s->is_open = log_rig_open(&s->rig, &s->faulty.os, SERVICE_DIRECTORY) ==
+		DP_OK;
 	return s->is_open;
 }
 
@@ -84,10 +82,24 @@ void service_close(service *s)
 	s->is_open = false;
 }
 
+/* Whoever is refused is told why. */
+static dp_status told(dp_status st, dp_error *err)
+{
+	if ((st == DP_OK) != (err == NULL) || dp_error_code(err) != st ||
+		(st != DP_OK && dp_error_message(err)[0] == '\0')) {
+		ledger_broken("a call returned %s, and said: %s",
+			dp_status_name(st), dp_error_message(err));
+	}
+	dp_error_free(err);
+	return st;
+}
+
 static bool open_publisher(
 	service *s, service_publisher *p, uint32_t topic, dp_ack ack)
 {
 	dp_publisher_options opts = DP_PUBLISHER_OPTIONS_INIT;
+	dp_error *err = NULL;
+	dp_status st;
 
 	opts.topic = ledger_topics[topic];
 	opts.source = "service";
@@ -95,7 +107,8 @@ static bool open_publisher(
 	opts.flags = DP_PUBLISHER_POLL;
 	opts.limit_bytes = 1u << 20;
 	opts.batch_bytes = 1u + draw(s->random, 64u << 10);
-	if (dp_publisher_new(&p->pub, s->rig.hub, &opts, NULL) != DP_OK) {
+	st = dp_publisher_new(&p->pub, s->rig.hub, &opts, &err);
+	if (told(st, err) != DP_OK) {
 		p->pub = NULL;
 		return false;
 	}
@@ -148,8 +161,10 @@ static void put_event(service *s, service_publisher *p, uint32_t size)
 static dp_status flush(service *s, service_publisher *p, dp_time_ns timeout_ns)
 {
 	dp_publisher_stats stats = {.struct_size = sizeof(stats)};
-	dp_status st = dp_publisher_flush(p->pub, timeout_ns, NULL);
+	dp_error *err = NULL;
+	dp_status st = dp_publisher_flush(p->pub, timeout_ns, &err);
 
+	st = told(st, err);
 	hear(s);
 	(void)dp_publisher_get_stats(p->pub, &stats, NULL);
 	if (st == DP_OK && stats.pending > 0) {
@@ -199,14 +214,16 @@ dp_subscription *service_reader(service *s, size_t reader)
 {
 	dp_subscription_options opts = DP_SUBSCRIPTION_OPTIONS_INIT;
 	static const char *const names[] = {"all", "first"};
+	dp_error *err = NULL;
+	dp_status st;
 
 	opts.topics = reader == 0 ? "*" : ledger_topics[0];
 	opts.read_level = reader == 0 ? DP_ACK_DURABLE : DP_ACK_WRITTEN;
 	opts.ack_deadline_ns = 2 * DP_SECOND;
-	if (s->readers[reader] == NULL &&
-		dp_subscription_open(&s->readers[reader], s->rig.hub,
-			names[reader], &opts, NULL) != DP_OK) {
-		s->readers[reader] = NULL;
+	if (s->readers[reader] == NULL) {
+		st = dp_subscription_open(&s->readers[reader], s->rig.hub,
+			names[reader], &opts, &err);
+		(void)told(st, err);
 	}
 	return s->readers[reader];
 }
@@ -240,11 +257,15 @@ static void consume(service *s)
 	size_t reader = draw(s->random, LEDGER_READERS);
 	dp_subscription *sub = service_reader(s, reader);
 	dp_batch *batch = NULL;
+	dp_error *err = NULL;
+	dp_status st;
 
-	if (sub == NULL ||
-		dp_subscription_pull(sub, &batch, 1 + draw(s->random, 20),
-			draw(s->random, 4) == 0 ? 50 * DP_MILLISECOND : 0,
-			NULL) != DP_OK) {
+	if (sub == NULL) {
+		return;
+	}
+	st = dp_subscription_pull(sub, &batch, 1 + draw(s->random, 20),
+		draw(s->random, 4) == 0 ? 50 * DP_MILLISECOND : 0, &err);
+	if (told(st, err) != DP_OK) {
 		return;
 	}
 	history_note("reader %zu: %zu events", reader, dp_batch_count(batch));
@@ -272,7 +293,8 @@ static void reopen(service *s)
 static void fail_a_sync(service *s)
 {
 	history_note("a sync fails");
-	faulty_os_fail(&s->faulty, FAULTY_FDATASYNC, 0, EIO, false);
+	s->book->is_deceived = true;
+	sim_disk_fail_sync_at(s->disk, 0);
 }
 
 static void close_one(service *s)
@@ -308,7 +330,7 @@ void service_step(service *s)
 		turns_sleep(draw(s->random, 3000) * DP_MILLISECOND);
 	} else if (turn < 95) {
 		close_one(s);
-	} else if (turn < 97) {
+	} else if (turn < 97 || s->is_even) {
 		reopen(s);
 	} else if (turn < 99) {
 		change_disk(s);

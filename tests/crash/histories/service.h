@@ -13,8 +13,8 @@
 
 /*
  * A process of a history: a log hub, some publishers and readers, and what
- * they do by chance, written down in the ledger. Its calls go through turns,
- * then faults, then the simulated machine.
+ * they do by chance, written down in the ledger. Its calls go through faults,
+ * then turns, then the simulated machine.
  */
 
 #define SERVICE_PUBLISHERS 3
@@ -31,13 +31,17 @@ typedef struct service_publisher {
 typedef struct service {
 	ledger *book;
 	sim_random *random;
+	struct sim_disk *disk;
 	const dpi_os *machine;
 	struct faulty_os faulty;
 	struct turns_os turns;
 	struct log_rig rig;
 	bool is_open;
-	bool is_heavy; /* one topic, large events */
-	bool is_full;  /* its disk has no room */
+	bool is_heavy;           /* one topic, large events */
+	bool is_full;            /* its disk has no room */
+	bool is_even;            /* nothing happens to its disk by chance */
+	uint64_t recovery_calls; /* in a check */
+	uint64_t recovery_bytes;
 	service_publisher publishers[SERVICE_PUBLISHERS];
 	dp_subscription *readers[LEDGER_READERS];
 } service;
