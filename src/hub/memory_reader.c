@@ -226,8 +226,7 @@ static void call_hubs(dpi_memory_store *store)
 {
 	for (dpi_memory_hub *hub = store->hubs; hub != NULL; hub = hub->next) {
 		if (hub->opts.full_policy == DP_FULL_BLOCK && hub->has_thread) {
-			(void)store->os->alarm_set(
-				store->os->self, hub->alarm, 0);
+			dpi_os_ring(store->os, hub->alarm, 0);
 		}
 	}
 }

@@ -272,7 +272,7 @@ static bool set_alarm(dpi_memory_hub *hub, dp_time_ns at_ns)
 	if (at_ns <= os->monotonic(os->self)) {
 		return true;
 	}
-	(void)os->alarm_set(os->self, hub->alarm, at_ns);
+	dpi_os_ring(os, hub->alarm, at_ns);
 	return false;
 }
 
@@ -286,7 +286,7 @@ static void memory_arm(dpi_writer *base, dp_time_ns at_ns)
 	is_now = set_alarm(hub, at_ns);
 	dpi_unlock(&hub->lock);
 	if (is_now) {
-		(void)hub->os->alarm_set(hub->os->self, hub->alarm, 0);
+		dpi_os_ring(hub->os, hub->alarm, 0);
 	}
 }
 
@@ -430,7 +430,7 @@ static void stop_thread(dpi_memory_hub *hub)
 	}
 	dpi_lock(&hub->lock);
 	hub->is_closing = true;
-	(void)hub->os->alarm_set(hub->os->self, hub->alarm, 0);
+	dpi_os_ring(hub->os, hub->alarm, 0);
 	dpi_unlock(&hub->lock);
 	dpi_thread_join(hub->thread);
 	(void)hub->os->alarm_close(hub->os->self, hub->alarm);

@@ -3,11 +3,22 @@
 
 #include <errno.h>
 
+#define RING_TRIES 1000
+
 dp_time_ns dpi_os_deadline(const dpi_os *os, dp_time_ns timeout_ns)
 {
 	dp_time_ns now = os->monotonic(os->self);
 
 	return timeout_ns < DP_FOREVER - now ? now + timeout_ns : DP_FOREVER;
+}
+
+void dpi_os_ring(const dpi_os *os, int alarm, dp_time_ns at_monotonic_ns)
+{
+	int rc = -1;
+
+	for (int i = 0; rc != 0 && i < RING_TRIES; i++) {
+		rc = os->alarm_set(os->self, alarm, at_monotonic_ns);
+	}
 }
 
 int dpi_os_write_all(const dpi_os *os, int fd, const void *data, size_t size,

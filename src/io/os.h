@@ -120,6 +120,13 @@ const dpi_os *dpi_os_real(void);
 /* The monotonic time after timeout_ns from now; DP_FOREVER stays that. */
 dp_time_ns dpi_os_deadline(const dpi_os *os, dp_time_ns timeout_ns);
 
+/*
+ * Sets an alarm that has to ring, or events would stay where they are and a
+ * thread would never end: what the system refuses is tried again, many times.
+ * Linux has no reason to refuse it.
+ */
+void dpi_os_ring(const dpi_os *os, int alarm, dp_time_ns at_monotonic_ns);
+
 /* Whole buffers, or an error. */
 int dpi_os_write_all(const dpi_os *os, int fd, const void *data, size_t size,
 	uint64_t offset);

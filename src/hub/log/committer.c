@@ -7,7 +7,6 @@
 
 /* A full disk is looked at again after this. */
 #define FULL_RETRY_NS (100 * DP_MILLISECOND)
-#define ALARM_TRIES 3
 
 struct dpi_log_committer {
 	dpi_log_hub *hub;
@@ -20,26 +19,12 @@ struct dpi_log_committer {
 	bool must_stop;
 };
 
-/*
- * An alarm that is not set would leave events where they are, and nobody could
- * be told: what refuses once may not refuse again.
- */
-static void ring_at(dpi_log_committer *committer, dp_time_ns at_ns)
-{
-	const dpi_os *os = committer->hub->os;
-	int rc = -1;
-
-	for (int i = 0; rc != 0 && i < ALARM_TRIES; i++) {
-		rc = os->alarm_set(os->self, committer->alarm, at_ns);
-	}
-}
-
 /* With the lock. What rings for the end is not put off. */
 static void set_alarm(dpi_log_committer *committer, dp_time_ns at_ns)
 {
 	if (at_ns < committer->set_to && !committer->must_stop) {
 		committer->set_to = at_ns;
-		ring_at(committer, at_ns);
+		dpi_os_ring(committer->hub->os, committer->alarm, at_ns);
 	}
 }
 
@@ -84,7 +69,7 @@ void dpi_log_committer_arm(
 	}
 	dpi_unlock(&committer->lock);
 	if (is_now) {
-		ring_at(committer, 0);
+		dpi_os_ring(committer->hub->os, committer->alarm, 0);
 	}
 }
 
@@ -217,7 +202,7 @@ void dpi_log_committer_stop(dpi_log_committer *committer)
 
 	dpi_lock(&committer->lock);
 	committer->must_stop = true;
-	ring_at(committer, os->monotonic(os->self));
+	dpi_os_ring(os, committer->alarm, os->monotonic(os->self));
 	dpi_unlock(&committer->lock);
 	dpi_thread_join(committer->thread);
 }

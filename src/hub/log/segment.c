@@ -142,16 +142,14 @@ static int read_header(dpi_segment *segment, const dpi_os *os,
 	return 0;
 }
 
-dp_status dpi_segment_open(dpi_segment *ret, const dpi_os *os,
-	const char *directory, const dpi_segment_owner *owner, uint64_t base,
-	bool writable, dp_error **err)
+static dp_status open_path(dpi_segment *ret, const dpi_os *os, const char *path,
+	const dpi_segment_owner *owner, uint64_t base, unsigned flags,
+	dp_error **err)
 {
 	dpi_segment segment = {.salt = dpi_segment_salt(owner, base)};
-	char path[DPI_LOG_PATH_MAX];
 	int rc;
 
-	dpi_log_segment_path(path, directory, &owner->name, base);
-	segment.fd = os->open(os->self, path, writable ? 0 : DPI_OPEN_READ);
+	segment.fd = os->open(os->self, path, flags);
 	if (segment.fd < 0) {
 		return dpi_error_sys(
 			err, -segment.fd, "segment %s cannot be opened", path);
@@ -164,6 +162,29 @@ dp_status dpi_segment_open(dpi_segment *ret, const dpi_os *os,
 	}
 	*ret = segment;
 	return DP_OK;
+}
+
+dp_status dpi_segment_open(dpi_segment *ret, const dpi_os *os,
+	const char *directory, const dpi_segment_owner *owner, uint64_t base,
+	bool writable, dp_error **err)
+{
+	unsigned flags = writable ? 0 : DPI_OPEN_READ;
+	char path[DPI_LOG_PATH_MAX];
+	dpi_segment segment;
+	dp_status st;
+
+	dpi_log_segment_path(path, directory, &owner->name, base);
+	st = open_path(&segment, os, path, owner, base, flags, err);
+	if (st == DP_OK && !segment.has_header) {
+		/* It may have been recycled after it was opened: that takes
+		 * the name first, and then the header. */
+		dpi_segment_close(&segment, os);
+		st = open_path(&segment, os, path, owner, base, flags, err);
+	}
+	if (st == DP_OK) {
+		*ret = segment;
+	}
+	return st;
 }
 
 void dpi_segment_close(dpi_segment *segment, const dpi_os *os)

@@ -16,6 +16,7 @@
 #include "hub/log/scan.h"
 #include "hub/log/sources.h"
 #include "hub/log/state.h"
+#include "io/files.h"
 #include "sim_os.h"
 #include "test_heap.h"
 
@@ -102,6 +103,63 @@ static void a_header_is_read_from_either_copy_in_its_place_alone(void **state)
 }
 
 /* A record of size bytes, sealed for an index. */
+/* Its owner makes another segment of it before the header is read. */
+static struct recycling {
+	dpi_os os;
+	const dpi_os *inner;
+	bool is_done;
+} recycling;
+
+static int64_t recycle_before_reading(
+	void *self, int fd, void *buf, size_t size, uint64_t offset)
+{
+	const dpi_os *inner = recycling.inner;
+	const dpi_segment_header header = {.base = 9000, .epoch = 4};
+	uint8_t page[DPI_LOG_PAGE];
+	char path[DPI_LOG_PATH_MAX];
+	int other;
+
+	if (!recycling.is_done) {
+		recycling.is_done = true;
+		dpi_log_segment_path(path, DIRECTORY, &owner.name, 0x100);
+		assert_int_equal(inner->rename(self, path, "/log/spare"), 0);
+		dpi_segment_encode(page, &owner, &header);
+		other = inner->open(self, "/log/spare", 0);
+		assert_int_equal(
+			dpi_os_write_all(inner, other, page, sizeof(page), 0),
+			0);
+		assert_int_equal(inner->close(self, other), 0);
+	}
+	return inner->pread(self, fd, buf, size, offset);
+}
+
+static void a_segment_that_is_recycled_while_it_is_opened_is_gone(void **state)
+{
+	const dpi_segment_header header = {.base = 0x100, .epoch = 4};
+	struct sim_disk *disk = sim_disk_new(1);
+	const dpi_os *os = sim_disk_start(disk);
+	uint8_t page[DPI_LOG_PAGE];
+	char path[DPI_LOG_PATH_MAX];
+	dpi_segment segment;
+	int fd;
+
+	(void)state;
+	recycling = (struct recycling){.os = *os, .inner = os};
+	recycling.os.pread = recycle_before_reading;
+	dpi_log_partition_path(path, DIRECTORY, &owner.name, NULL);
+	assert_int_equal(dpi_files_mkdir(os, path, NULL), DP_OK);
+	dpi_log_segment_path(path, DIRECTORY, &owner.name, 0x100);
+	fd = os->open(os->self, path, DPI_OPEN_CREATE);
+	dpi_segment_encode(page, &owner, &header);
+	assert_int_equal(dpi_os_write_all(os, fd, page, sizeof(page), 0), 0);
+	assert_int_equal(os->close(os->self, fd), 0);
+	assert_int_equal(dpi_segment_open(&segment, &recycling.os, DIRECTORY,
+				 &owner, 0x100, false, NULL),
+		DP_ENOTFOUND);
+	assert_true(recycling.is_done);
+	sim_disk_free(disk);
+}
+
 static void put_record(uint8_t *data, size_t size, uint64_t index)
 {
 	memset(data, 0x5a, size);
@@ -377,6 +435,8 @@ int main(void)
 			only_names_of_the_format_are_segments_and_partitions),
 		cmocka_unit_test(
 			a_header_is_read_from_either_copy_in_its_place_alone),
+		cmocka_unit_test(
+			a_segment_that_is_recycled_while_it_is_opened_is_gone),
 		cmocka_unit_test(a_record_is_seen_only_where_it_belongs),
 		cmocka_unit_test(the_next_record_is_found_behind_any_damage),
 		cmocka_unit_test(records_of_any_size_are_scanned_across_reads),
