@@ -23,7 +23,7 @@ uint64_t dpi_source_key(const char *job, const char *topic, uint32_t partition)
 	hash = dpi_hash64(hash, topic, strlen(topic) + 1);
 	dpi_store_u32(number, partition);
 	hash = dpi_hash64(hash, number, sizeof(number));
-	return hash != 0 ? hash : 1;
+	return hash + (hash == 0);
 }
 
 static size_t attribute_size(size_t value_size)
@@ -442,8 +442,7 @@ static bool find_attributes(dp_bytes *ret, const uint8_t *record, size_t size)
 	const uint8_t *p;
 	uint64_t attributes_size;
 
-	if (size <= DPI_RECORD_HEAD || size > DPI_RECORD_MAX ||
-		dpi_record_size(record) != size) {
+	if (size <= DPI_RECORD_HEAD || dpi_record_size(record) != size) {
 		return false;
 	}
 	p = dpi_get_varint(record + DPI_RECORD_HEAD, end, &attributes_size);

@@ -70,8 +70,8 @@ uint64_t dpi_partition_count_events(dpi_log_hub *hub,
 			record != NULL) {
 		}
 		events = scan.events;
+		dpi_scan_fini(&scan);
 	}
-	dpi_scan_fini(&scan);
 	dpi_segment_close(&segment, hub->os);
 	return events;
 }

@@ -2,7 +2,7 @@
 #include "hub/log/recovery.h"
 
 #include <limits.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "hub/log/damage.h"
@@ -110,10 +110,10 @@ static bool find_spare(void *user, const char *entry)
 {
 	char *found = user;
 
-	if (!dpi_log_is_spare(entry) || strlen(entry) > NAME_MAX) {
+	if (!dpi_log_is_spare(entry)) {
 		return true;
 	}
-	memcpy(found, entry, strlen(entry) + 1);
+	snprintf(found, NAME_MAX + 1, "%s", entry);
 	return false;
 }
 
@@ -174,10 +174,8 @@ static dp_status scan_all(dpi_log_pass *pass, dpi_scan *scan, dp_error **err)
 			return st;
 		}
 		tell_gap(pass, base + before, base + index);
-		if (index == 0) {
-			pass->has_snapshot =
-				dpi_walk_kind(record) == DPI_RECORD_SOURCES;
-		}
+		pass->has_snapshot |=
+			dpi_walk_kind(record) == DPI_RECORD_SOURCES;
 		if (pass->sources != NULL &&
 			dpi_sources_learn(pass->sources, record,
 				(size_t)(scan->records_end - index)) != DP_OK) {
@@ -333,15 +331,18 @@ static dp_status recover_last(dpi_log_hub *hub, dpi_log_partition *partition,
 static dp_status publish(
 	dpi_log_state *state, const dpi_log_found *found, dp_error **err)
 {
-	return dpi_log_state_store(
-		       state, found->epoch, &state->base, found->base) &&
-			dpi_log_state_store(state, found->epoch,
-				&state->written, found->next) &&
-			dpi_log_state_store(state, found->epoch,
-				&state->durable, found->next)
-		? DP_OK
-		: dpi_error_set(err, DP_EIO,
-			  "another process has taken it over meanwhile");
+	_Atomic uint64_t *const words[] = {
+		&state->base, &state->written, &state->durable};
+	const uint64_t values[] = {found->base, found->next, found->next};
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		if (!dpi_log_state_store(
+			    state, found->epoch, words[i], values[i])) {
+			return dpi_error_set(err, DP_EIO,
+				"another process has taken it over meanwhile");
+		}
+	}
+	return DP_OK;
 }
 
 /* There is no segment. If there was one, its offsets are not used again. */
@@ -399,7 +400,8 @@ dp_status dpi_log_recover(dpi_log_hub *hub, dpi_log_partition *partition,
 	return DP_OK;
 }
 
-/* Learns from one segment; *ret_whole: it began with a snapshot. */
+/* Learns from one segment; *ret_whole: it has a snapshot, as segments begin
+ * with. */
 static dp_status learn_segment(dpi_log_hub *hub, const dpi_segment_owner *owner,
 	uint64_t base, uint64_t end, dpi_sources *sources, bool *ret_whole,
 	dp_error **err)
@@ -426,8 +428,7 @@ static dp_status learn_segment(dpi_log_hub *hub, const dpi_segment_owner *owner,
 		if (st != DP_OK || record == NULL) {
 			break;
 		}
-		*ret_whole |= index == 0 &&
-			dpi_walk_kind(record) == DPI_RECORD_SOURCES;
+		*ret_whole |= dpi_walk_kind(record) == DPI_RECORD_SOURCES;
 		if (dpi_sources_learn(sources, record,
 			    (size_t)(scan.records_end - index)) != DP_OK) {
 			st = no_memory(err);

@@ -104,10 +104,7 @@ dp_status dpi_scan_init(dpi_scan *scan, const dp_allocator *alloc,
 
 void dpi_scan_fini(dpi_scan *scan)
 {
-	if (scan->data != NULL) {
-		dpi_free(scan->alloc, scan->data, 1, scan->capacity);
-		scan->data = NULL;
-	}
+	dpi_free(scan->alloc, scan->data, 1, scan->capacity);
 }
 
 static dp_status grow(dpi_scan *scan, size_t capacity)

@@ -260,6 +260,7 @@ static void what_is_over_a_limit_is_too_big(void **state)
 	char *text = malloc(DP_ATTRIBUTES_MAX_BYTES + 2);
 	dp_attribute other = {"tenant", text};
 	dp_event ev = DP_EVENT_INIT;
+	dpi_draft draft;
 
 	(void)state;
 	assert_non_null(text);
@@ -269,10 +270,19 @@ static void what_is_over_a_limit_is_too_big(void **state)
 	assert_int_equal(draft_status(&ev), DP_ETOOBIG);
 	ev.payload = dpi_bytes(text, SIZE_MAX);
 	assert_int_equal(draft_status(&ev), DP_ETOOBIG);
+	assert_int_equal(
+		dpi_record_draft(&draft, &ev, "service", SIZE_MAX, NULL),
+		DP_ETOOBIG);
 	ev.payload = dpi_bytes(text, 1000);
 	assert_int_equal(draft_status(&ev), DP_OK);
 	ev.subject = text;
 	assert_int_equal(draft_status(&ev), DP_ETOOBIG);
+	/* Each may have so many, and both together not. */
+	ev.subject = text + DP_ATTRIBUTES_MAX_BYTES / 2;
+	assert_int_equal(draft_status(&ev), DP_OK);
+	ev.key = ev.subject;
+	assert_int_equal(draft_status(&ev), DP_ETOOBIG);
+	ev.key = NULL;
 	ev.subject = NULL;
 	ev.attributes = &other;
 	ev.attribute_count = 1;
@@ -326,6 +336,23 @@ static void unknown_tags_are_skipped(void **state)
 	memcpy(record + DPI_RECORD_HEAD + 1, attributes, sizeof(attributes));
 	assert_true(dpi_record_parse(&msg, record, sizeof(record)));
 	assert_text(dp_message_attribute(&msg, DP_ATTR_TYPE), "T");
+}
+
+static void an_id_that_is_too_long_is_not_read(void **state)
+{
+	uint8_t record[DPI_RECORD_HEAD + 2 + 3 + DP_ID_SIZE];
+	dp_message msg;
+
+	(void)state;
+	memset(record, 'x', sizeof(record));
+	dpi_store_u32(record + 4, sizeof(record));
+	/* Varints of two bytes: all that follows, then the id's size. */
+	record[DPI_RECORD_HEAD] = 0x80 | ((3 + DP_ID_SIZE) & 0x7f);
+	record[DPI_RECORD_HEAD + 1] = (3 + DP_ID_SIZE) >> 7;
+	record[DPI_RECORD_HEAD + 2] = DPI_TAG_ID;
+	record[DPI_RECORD_HEAD + 3] = 0x80 | (DP_ID_SIZE & 0x7f);
+	record[DPI_RECORD_HEAD + 4] = DP_ID_SIZE >> 7;
+	assert_false(dpi_record_parse(&msg, record, sizeof(record)));
 }
 
 static void every_cut_of_the_attributes_is_noticed(void **state)
@@ -391,6 +418,7 @@ int main(void)
 		cmocka_unit_test(
 			an_event_of_another_release_is_adopted_or_refused),
 		cmocka_unit_test(unknown_tags_are_skipped),
+		cmocka_unit_test(an_id_that_is_too_long_is_not_read),
 		cmocka_unit_test(every_cut_of_the_attributes_is_noticed),
 		cmocka_unit_test(an_id_from_far_away_has_the_latest_time),
 		cmocka_unit_test(source_keys_name_all_their_parts),
