@@ -112,6 +112,18 @@ struct dpi_os {
 	int (*alarm_set)(void *self, int alarm, dp_time_ns at_monotonic_ns);
 	int (*alarm_wait)(void *self, int alarm); /* clears it */
 	int (*alarm_close)(void *self, int alarm);
+
+	/*
+	 * A watch on a file: something that one thread can sleep on until
+	 * anybody closes the file who had it open to write, be it by dying.
+	 * It may tell just before his locks are free. All of these are NULL
+	 * in a table that has no such thing, and the real one may refuse.
+	 */
+	int (*watch_open)(void *self, const char *path);
+	/* -ECANCELED: it was stopped, or the file is gone. */
+	int (*watch_wait)(void *self, int watch);
+	int (*watch_stop)(void *self, int watch);
+	int (*watch_close)(void *self, int watch);
 };
 
 /* The real one. Stateless, so one serves all. */

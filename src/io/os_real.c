@@ -266,6 +266,10 @@ const dpi_os *dpi_os_real(void)
 		.alarm_set = dpi_real_alarm_set,
 		.alarm_wait = dpi_real_alarm_wait,
 		.alarm_close = dpi_real_alarm_close,
+		.watch_open = dpi_real_watch_open,
+		.watch_wait = dpi_real_watch_wait,
+		.watch_stop = dpi_real_watch_stop,
+		.watch_close = dpi_real_watch_close,
 	};
 
 	return &os;

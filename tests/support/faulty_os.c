@@ -355,6 +355,39 @@ static int f_alarm_close(void *self, int alarm)
 	return f->inner->alarm_close(f->inner->self, alarm);
 }
 
+static int f_watch_open(void *self, const char *path)
+{
+	struct faulty_os *f = self;
+	int rc = begin(f, FAULTY_WATCH_OPEN);
+
+	if (rc == 0 && f->inner->watch_open == NULL) {
+		return -ENOSYS;
+	}
+	return rc == 0 ? f->inner->watch_open(f->inner->self, path) : rc;
+}
+
+static int f_watch_wait(void *self, int watch)
+{
+	struct faulty_os *f = self;
+	int rc = begin(f, FAULTY_WATCH_WAIT);
+
+	return rc == 0 ? f->inner->watch_wait(f->inner->self, watch) : rc;
+}
+
+static int f_watch_stop(void *self, int watch)
+{
+	struct faulty_os *f = self;
+
+	return f->inner->watch_stop(f->inner->self, watch);
+}
+
+static int f_watch_close(void *self, int watch)
+{
+	struct faulty_os *f = self;
+
+	return f->inner->watch_close(f->inner->self, watch);
+}
+
 static const dpi_os table = {
 	.open = f_open,
 	.close = f_close,
@@ -384,6 +417,10 @@ static const dpi_os table = {
 	.alarm_set = f_alarm_set,
 	.alarm_wait = f_alarm_wait,
 	.alarm_close = f_alarm_close,
+	.watch_open = f_watch_open,
+	.watch_wait = f_watch_wait,
+	.watch_stop = f_watch_stop,
+	.watch_close = f_watch_close,
 };
 
 void faulty_os_init(struct faulty_os *faulty, const dpi_os *inner)

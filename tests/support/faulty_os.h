@@ -34,6 +34,8 @@ typedef enum faulty_call {
 	FAULTY_ALARM_OPEN,
 	FAULTY_ALARM_SET,
 	FAULTY_ALARM_WAIT,
+	FAULTY_WATCH_OPEN,
+	FAULTY_WATCH_WAIT,
 	FAULTY_CAN_FAIL, /* those above; those below are counted only */
 	FAULTY_MONOTONIC = FAULTY_CAN_FAIL,
 	FAULTY_WALL,

@@ -43,12 +43,17 @@ static void tell(dpi_log_hub *hub)
 	dpi_log_news_tell(hub->news, hub->os);
 }
 
+void dpi_claims_path(char *buf, const dpi_log_hub *hub)
+{
+	dpi_log_path(buf, hub->directory, "readers");
+}
+
 static dp_status open_locks(
 	dpi_locks *ret, const dpi_log_hub *hub, dp_error **err)
 {
 	char path[DPI_LOG_PATH_MAX];
 
-	dpi_log_path(path, hub->directory, "readers");
+	dpi_claims_path(path, hub);
 	return dpi_locks_open(ret, hub->alloc, hub->os, path, err);
 }
 

@@ -18,7 +18,7 @@
  * subscription is made or deleted.
  *
  * Whoever takes a seat, leaves it or gives a partition back has all look
- * again, by the layout in news.h. Death tells nobody.
+ * again, by the layout in news.h. Of death the watch tells (watch.h).
  */
 
 /* Most openings of one subscription at the same time. */
@@ -43,6 +43,9 @@ DP_NODISCARD dp_status dpi_claims_open(dpi_claims *ret, dpi_log_hub *hub,
 	const char *name, const dp_subscription_options *opts, dp_error **err);
 /* Gives back what is held. In a child after fork() it frees memory only. */
 void dpi_claims_close(dpi_claims *claims);
+
+/* The file of the locks: closed by who closes a subscription, or dies. */
+void dpi_claims_path(char *buf, const dpi_log_hub *hub);
 
 /* How many openings there are, this one included. Errors: DP_EIO. */
 DP_NODISCARD dp_status dpi_claims_openers(

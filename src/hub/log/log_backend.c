@@ -10,6 +10,9 @@
 #include "base/thread.h"
 
 #define LOOK_INTERVAL DP_SECOND
+/* A lock is free so soon after the watch has told of its holder's end; if not,
+ * there are looks in ten and in a hundred times of it. */
+#define LOOK_FIRST (10 * DP_MILLISECOND)
 
 static dpi_log_backend *backend_of(dpi_backend *backend)
 {
@@ -145,6 +148,27 @@ static dp_status look(
 	return st;
 }
 
+/* Plans the next look after one that was told of, or that was planned. */
+static void plan(dpi_log_backend *backend, bool is_told)
+{
+	dpi_log_hub *hub = backend->hub;
+	char path[DPI_LOG_PATH_MAX];
+
+	if (backend->others_hold) {
+		dpi_claims_path(path, hub);
+		is_told |= dpi_log_watch_start(&hub->watch, path);
+	}
+	if (!atomic_load(&hub->watch.is_on)) {
+		backend->pause = LOOK_INTERVAL;
+	} else if (is_told || backend->pause == 0) {
+		backend->pause = LOOK_FIRST;
+	} else if (backend->pause < LOOK_INTERVAL) {
+		backend->pause *= 10;
+	} else {
+		backend->pause = DP_FOREVER;
+	}
+}
+
 static bool is_any_behind(const dpi_log_backend *backend)
 {
 	const dpi_log_reader *reader = backend->readers;
@@ -158,9 +182,12 @@ static bool is_any_behind(const dpi_log_backend *backend)
 /* When to look though nobody tells; DP_FOREVER if all is told. */
 static dp_time_ns next_look(const dpi_log_backend *backend)
 {
-	return backend->others_hold || is_any_behind(backend)
-		? backend->looked_at + LOOK_INTERVAL
-		: DP_FOREVER;
+	dp_time_ns pause = backend->others_hold ? backend->pause : DP_FOREVER;
+
+	if (is_any_behind(backend) && pause > LOOK_INTERVAL) {
+		pause = LOOK_INTERVAL;
+	}
+	return pause < DP_FOREVER ? backend->looked_at + pause : DP_FOREVER;
 }
 
 static dp_status log_claim(
@@ -168,9 +195,11 @@ static dp_status log_claim(
 {
 	dpi_log_backend *backend = backend_of(base);
 	uint32_t layout = atomic_load(&backend->hub->news->layout);
+	uint32_t closings = atomic_load(&backend->hub->watch.closings);
+	bool is_told = backend->closings != closings;
 	dp_status st;
 
-	if (backend->has_looked && backend->layout == layout &&
+	if (backend->has_looked && backend->layout == layout && !is_told &&
 		now_of(backend) < next_look(backend)) {
 		return DP_OK;
 	}
@@ -178,7 +207,9 @@ static dp_status log_claim(
 	if (st == DP_OK) {
 		backend->has_looked = true;
 		backend->layout = layout;
+		backend->closings = closings;
 		backend->looked_at = now_of(backend);
+		plan(backend, is_told);
 	}
 	return st;
 }

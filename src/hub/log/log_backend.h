@@ -8,9 +8,9 @@
  * The log's side of one open subscription: claims partitions, shares them
  * with the other openings, and sleeps on the log's news.
  *
- * What has changed is told by the layout in news.h, but death tells nobody.
- * While partitions are held by others, or records wait to become durable, it
- * looks once in LOOK_INTERVAL.
+ * What has changed is told by the layout in news.h, and who has gone by the
+ * watch, while partitions are held by others; where there is no watch, or
+ * records wait to become durable, it looks once in LOOK_INTERVAL.
  */
 struct dpi_log_backend {
 	dpi_backend backend; /* first */
@@ -23,6 +23,8 @@ struct dpi_log_backend {
 	bool has_looked;
 	uint32_t layout; /* at the last look */
 	dp_time_ns looked_at;
+	uint32_t closings; /* at the last look */
+	dp_time_ns pause;  /* from it to the next, while others hold some */
 };
 
 /* As dpi_hub_ops.subscribe. */

@@ -35,6 +35,7 @@ static void free_hub(dpi_log_hub *hub)
 	dpi_log_news_unmap(hub->news, hub->os);
 	dpi_locks_close(&hub->locks);
 	dpi_log_prepare_fini(&hub->prepare);
+	dpi_log_watch_fini(&hub->watch);
 	dpi_log_awake_fini(&hub->awake);
 	(void)pthread_mutex_destroy(&hub->learning);
 	(void)pthread_mutex_destroy(&hub->lock);
@@ -68,6 +69,7 @@ static void close_hub(dp_hub *base)
 		abandon_hub(hub);
 		return;
 	}
+	dpi_log_watch_stop(&hub->watch);
 	dpi_log_prepare_stop(&hub->prepare);
 	if (hub->committer != NULL) {
 		dpi_log_committer_stop(hub->committer);
@@ -268,6 +270,7 @@ dp_status dpi_log_hub_open(dp_hub **ret, dp_runtime *rt, const char *directory,
 		return st;
 	}
 	dpi_log_prepare_init(&hub->prepare, hub->os);
+	dpi_log_watch_init(&hub->watch, hub->os, hub->news);
 	dpi_log_awake_init(&hub->awake);
 	(void)pthread_mutex_init(&hub->learning, NULL);
 	(void)pthread_mutex_init(&hub->lock, NULL);

@@ -17,6 +17,7 @@
 #include "hub/log/segment.h"
 #include "hub/log/sources.h"
 #include "hub/log/state.h"
+#include "hub/log/watch.h"
 
 /*
  * The hub "log:DIRECTORY": what its two sides share.
@@ -84,6 +85,7 @@ typedef struct dpi_log_hub {
 	dpi_log_news *news;
 	dpi_log_counters counters;
 	dpi_log_prepare prepare;
+	dpi_log_watch watch;
 	dpi_log_awake awake;
 
 	pthread_mutex_t learning; /* guards what partitions have learned */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -271,6 +272,45 @@ static void a_log_that_another_makes_meanwhile_is_not_foreign(void **state)
 	sim_disk_free(disk);
 }
 
+static void *take_writer(void *arg)
+{
+	return log_rig_writer(arg, TOPIC);
+}
+
+static void a_publisher_waits_for_who_finds_out_how_far_its_partition_is(
+	void **state)
+{
+	struct sim_disk *disk = sim_disk_new(9);
+	const dpi_os *os = sim_disk_start(disk);
+	struct virtual_clock *clock = sim_disk_clock(disk);
+	const dpi_partition_name name = {TOPIC, 0};
+	const uint64_t bytes[] = {
+		dpi_locks_settling_byte(&name), dpi_locks_byte(&name)};
+	struct log_rig rig;
+	dpi_locks reader;
+	pthread_t thread;
+	void *writer;
+
+	(void)state;
+	open_rig(&rig, os);
+	assert_int_equal(dpi_locks_open(&reader, &rig.heap.alloc, os,
+				 DIRECTORY "/locks", NULL),
+		DP_OK);
+	assert_int_equal(dpi_locks_take(&reader, bytes[0], NULL), DP_OK);
+	assert_int_equal(dpi_locks_take(&reader, bytes[1], NULL), DP_OK);
+	assert_int_equal(pthread_create(&thread, NULL, take_writer, &rig), 0);
+	virtual_clock_await_sleepers(clock, 2);
+	dpi_locks_give(&reader, bytes[1]);
+	dpi_locks_give(&reader, bytes[0]);
+	virtual_clock_advance(clock, DP_SECOND);
+	assert_int_equal(pthread_join(thread, &writer), 0);
+	assert_non_null(writer);
+	assert_int_equal(((dpi_writer *)writer)->name.partition, 0);
+	dpi_locks_close(&reader);
+	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
 static void flip(const dpi_os *os, const char *path, uint64_t at)
 {
 	int fd = os->open(os->self, path, 0);
@@ -528,6 +568,8 @@ int main(void)
 		cmocka_unit_test(a_foreign_directory_is_left_alone),
 		cmocka_unit_test(
 			a_log_that_another_makes_meanwhile_is_not_foreign),
+		cmocka_unit_test(
+			a_publisher_waits_for_who_finds_out_how_far_its_partition_is),
 		cmocka_unit_test(a_damaged_sector_of_the_identity_is_no_loss),
 		cmocka_unit_test(old_segments_go_by_size_and_are_used_again),
 		cmocka_unit_test(

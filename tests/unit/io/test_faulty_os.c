@@ -89,6 +89,8 @@ static void every_kind_that_can_fail_does(void **state)
 	assert_int_equal(os->alarm_open(os->self), -ENXIO);
 	assert_int_equal(os->alarm_set(os->self, 0, 1), -ENXIO);
 	assert_int_equal(os->alarm_wait(os->self, 0), -ENXIO);
+	assert_int_equal(os->watch_open(os->self, path), -ENXIO);
+	assert_int_equal(os->watch_wait(os->self, 0), -ENXIO);
 	assert_int_equal(os->close(os->self, fd), -ENXIO);
 }
 

@@ -71,6 +71,10 @@ static void every_call_reports_its_errno(void **state)
 	assert_int_equal(os->alarm_set(os->self, -1, 1), -EBADF);
 	assert_int_equal(os->alarm_wait(os->self, -1), -EBADF);
 	assert_int_equal(os->alarm_close(os->self, -1), -EBADF);
+	assert_int_equal(os->watch_open(os->self, path), -ENOENT);
+	assert_int_equal(os->watch_wait(os->self, -1), -EBADF);
+	assert_int_equal(os->watch_stop(os->self, -1), -EBADF);
+	assert_int_equal(os->watch_close(os->self, -1), -EBADF);
 }
 
 static void descriptors_do_not_leak_into_programs(void **state)
@@ -239,6 +243,35 @@ static void an_alarm_in_the_past_fires_at_once(void **state)
 	assert_int_equal(os->alarm_close(os->self, alarm), 0);
 }
 
+static void a_watch_tells_who_closes_what_he_might_write(void **state)
+{
+	int fd = open_file();
+	int reader = os->open(os->self, path, DPI_OPEN_READ);
+	int watch = os->watch_open(os->self, path);
+
+	(void)state;
+	assert_int_equal(fcntl(watch, F_GETFD), FD_CLOEXEC);
+	close_file(reader);
+	close_file(fd);
+	assert_int_equal(os->watch_wait(os->self, watch), 0);
+	assert_int_equal(os->watch_stop(os->self, watch), 0);
+	assert_int_equal(os->watch_wait(os->self, watch), -ECANCELED);
+	assert_int_equal(os->watch_close(os->self, watch), 0);
+}
+
+static void a_watch_ends_with_its_file(void **state)
+{
+	int fd = open_file();
+	int watch = os->watch_open(os->self, path);
+
+	(void)state;
+	assert_int_equal(os->unlink(os->self, path), 0);
+	close_file(fd);
+	assert_int_equal(os->watch_wait(os->self, watch), -ECANCELED);
+	assert_int_equal(os->watch_stop(os->self, watch), -EINVAL);
+	assert_int_equal(os->watch_close(os->self, watch), 0);
+}
+
 static void an_alarm_does_not_fire_early(void **state)
 {
 	int alarm = os->alarm_open(os->self);
@@ -338,6 +371,8 @@ int main(void)
 		ON_DISK(a_wait_ends_by_its_word_or_its_deadline),
 		ON_DISK(a_wake_reaches_another_process),
 		ON_DISK(an_alarm_in_the_past_fires_at_once),
+		ON_DISK(a_watch_tells_who_closes_what_he_might_write),
+		ON_DISK(a_watch_ends_with_its_file),
 		ON_DISK(an_alarm_does_not_fire_early),
 		ON_DISK(a_signal_does_not_end_an_alarm),
 		ON_DISK(deadlines_do_not_wrap),
