@@ -11,40 +11,49 @@
 
 /* Little-endian loads and stores at any address, and LEB128 varints. */
 
+/* Whether numbers stand in memory the other way round. */
+#define DPI_IS_BIG_ENDIAN (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+
 static inline uint16_t dpi_load_u16(const uint8_t *p)
 {
-	return (uint16_t)(p[0] | p[1] << 8);
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return DPI_IS_BIG_ENDIAN ? __builtin_bswap16(v) : v;
 }
 
 static inline uint32_t dpi_load_u32(const uint8_t *p)
 {
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-		(uint32_t)p[3] << 24;
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return DPI_IS_BIG_ENDIAN ? __builtin_bswap32(v) : v;
 }
 
 static inline uint64_t dpi_load_u64(const uint8_t *p)
 {
-	return (uint64_t)dpi_load_u32(p) | (uint64_t)dpi_load_u32(p + 4) << 32;
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return DPI_IS_BIG_ENDIAN ? __builtin_bswap64(v) : v;
 }
 
 static inline void dpi_store_u16(uint8_t *p, uint16_t v)
 {
-	p[0] = (uint8_t)v;
-	p[1] = (uint8_t)(v >> 8);
+	v = DPI_IS_BIG_ENDIAN ? __builtin_bswap16(v) : v;
+	memcpy(p, &v, sizeof(v));
 }
 
 static inline void dpi_store_u32(uint8_t *p, uint32_t v)
 {
-	p[0] = (uint8_t)v;
-	p[1] = (uint8_t)(v >> 8);
-	p[2] = (uint8_t)(v >> 16);
-	p[3] = (uint8_t)(v >> 24);
+	v = DPI_IS_BIG_ENDIAN ? __builtin_bswap32(v) : v;
+	memcpy(p, &v, sizeof(v));
 }
 
 static inline void dpi_store_u64(uint8_t *p, uint64_t v)
 {
-	dpi_store_u32(p, (uint32_t)v);
-	dpi_store_u32(p + 4, (uint32_t)(v >> 32));
+	v = DPI_IS_BIG_ENDIAN ? __builtin_bswap64(v) : v;
+	memcpy(p, &v, sizeof(v));
 }
 
 /* Most bytes of a varint of 64 bits. */

@@ -24,6 +24,29 @@ static size_t ascii_run(const uint8_t *p, const uint8_t *end)
 	return 0;
 }
 
+/* What most texts are: words up to the last, which may overlap the others. */
+static bool is_ascii(const uint8_t *p, size_t size)
+{
+	uint64_t bits = 0;
+	uint64_t word;
+
+	if (size < sizeof(word)) {
+		for (size_t i = 0; i < size; i++) {
+			bits |= p[i];
+		}
+		return (bits & 0x80) == 0;
+	}
+	for (size_t i = 0; i + sizeof(word) < size; i += sizeof(word)) {
+		memcpy(&word, p + i, sizeof(word));
+		bits |= word;
+		if ((bits & HIGH_BITS) != 0) {
+			return false;
+		}
+	}
+	memcpy(&word, p + size - sizeof(word), sizeof(word));
+	return ((bits | word) & HIGH_BITS) == 0;
+}
+
 static bool is_tail(uint8_t byte)
 {
 	return (byte & 0xc0) == 0x80;
@@ -67,6 +90,9 @@ bool dpi_utf8_valid(const void *data, size_t size)
 	const uint8_t *p = data;
 	const uint8_t *end = size > 0 ? p + size : p;
 
+	if (is_ascii(p, size)) {
+		return true;
+	}
 	while (p < end) {
 		size_t n = ascii_run(p, end);
 

@@ -1,30 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/uuid.h"
 
+#include "base/bytes.h"
+
 #include <string.h>
 
 #define WRITER_LOW_BITS 22
 #define MASK(bits) ((UINT64_C(1) << (bits)) - 1)
 
-/* Written out: compilers make one instruction of these, not of loops. */
 static uint64_t load_be64(const uint8_t *p)
 {
-	return (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 |
-		(uint64_t)p[2] << 40 | (uint64_t)p[3] << 32 |
-		(uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 |
-		(uint64_t)p[6] << 8 | (uint64_t)p[7];
+	return __builtin_bswap64(dpi_load_u64(p));
 }
 
 static void store_be64(uint8_t *p, uint64_t v)
 {
-	p[0] = (uint8_t)(v >> 56);
-	p[1] = (uint8_t)(v >> 48);
-	p[2] = (uint8_t)(v >> 40);
-	p[3] = (uint8_t)(v >> 32);
-	p[4] = (uint8_t)(v >> 24);
-	p[5] = (uint8_t)(v >> 16);
-	p[6] = (uint8_t)(v >> 8);
-	p[7] = (uint8_t)v;
+	dpi_store_u64(p, __builtin_bswap64(v));
 }
 
 void dpi_uuid_make(

@@ -57,13 +57,20 @@ static dp_status too_long(dp_error **err)
 		DP_ATTRIBUTES_MAX_BYTES);
 }
 
+static void add_text(
+	dpi_draft *draft, unsigned tag, const char *text, size_t size)
+{
+	draft->texts[draft->text_count++] =
+		(dpi_draft_text){text, (uint32_t)size, tag};
+	draft->attributes_size += attribute_size(size);
+}
+
 static dp_status draft_known(
 	dpi_draft *draft, dp_attr attr, const char *text, dp_error **err)
 {
 	size_t size;
 
 	if (text == NULL) {
-		draft->known[attr] = dpi_bytes(NULL, 0);
 		return DP_OK;
 	}
 	size = strlen(text);
@@ -74,8 +81,7 @@ static dp_status draft_known(
 		return dpi_error_set(err, DP_EINVAL,
 			"attribute %s is not UTF-8", dpi_attribute_name(attr));
 	}
-	draft->known[attr] = dpi_bytes(text, size);
-	draft->attributes_size += attribute_size(size);
+	add_text(draft, DPI_TAG_KNOWN + (unsigned)attr, text, size);
 	return DP_OK;
 }
 
@@ -87,32 +93,57 @@ static const char *default_to_null(const char *datacontenttype)
 		: NULL;
 }
 
+/* The known attributes that few events have. */
+static dp_status draft_rest(dpi_draft *draft, dp_error **err)
+{
+	const dp_event *ev = draft->event;
+	dp_status st;
+
+	st = draft_known(draft, DP_ATTR_DATACONTENTTYPE,
+		default_to_null(ev->datacontenttype), err);
+	if (st == DP_OK) {
+		st = draft_known(
+			draft, DP_ATTR_DATASCHEMA, ev->dataschema, err);
+	}
+	if (st == DP_OK) {
+		st = draft_known(
+			draft, DP_ATTR_TRACEPARENT, ev->traceparent, err);
+	}
+	if (st == DP_OK) {
+		st = draft_known(
+			draft, DP_ATTR_TRACESTATE, ev->tracestate, err);
+	}
+	return st;
+}
+
+static bool has_rest(const dp_event *ev)
+{
+	return ev->datacontenttype != NULL || ev->dataschema != NULL ||
+		ev->traceparent != NULL || ev->tracestate != NULL;
+}
+
 static dp_status draft_all_known(
 	dpi_draft *draft, const char *default_source, dp_error **err)
 {
 	const dp_event *ev = draft->event;
-	const char *texts[DPI_ATTRS] = {
-		[DP_ATTR_TYPE] = ev->type,
-		[DP_ATTR_SOURCE] =
-			ev->source != NULL ? ev->source : default_source,
-		[DP_ATTR_SUBJECT] = ev->subject,
-		[DP_ATTR_KEY] = ev->key,
-		[DP_ATTR_DATACONTENTTYPE] =
-			default_to_null(ev->datacontenttype),
-		[DP_ATTR_DATASCHEMA] = ev->dataschema,
-		[DP_ATTR_TRACEPARENT] = ev->traceparent,
-		[DP_ATTR_TRACESTATE] = ev->tracestate,
-	};
-	dp_status st = DP_OK;
+	const char *source = ev->source != NULL ? ev->source : default_source;
+	dp_status st;
 
-	if (texts[DP_ATTR_SOURCE] == NULL) {
+	if (source == NULL) {
 		return dpi_error_set(err, DP_EINVAL,
 			"event has no source: set it, or the publisher's");
 	}
-	for (dp_attr i = 0; st == DP_OK && i < DPI_ATTRS; i++) {
-		st = draft_known(draft, i, texts[i], err);
+	st = draft_known(draft, DP_ATTR_TYPE, ev->type, err);
+	if (st == DP_OK) {
+		st = draft_known(draft, DP_ATTR_SOURCE, source, err);
 	}
-	return st;
+	if (st == DP_OK) {
+		st = draft_known(draft, DP_ATTR_SUBJECT, ev->subject, err);
+	}
+	if (st == DP_OK) {
+		st = draft_known(draft, DP_ATTR_KEY, ev->key, err);
+	}
+	return st == DP_OK && has_rest(ev) ? draft_rest(draft, err) : st;
 }
 
 static dp_status draft_id(dpi_draft *draft, dp_error **err)
@@ -132,8 +163,7 @@ static dp_status draft_id(dpi_draft *draft, dp_error **err)
 		return dpi_error_set(
 			err, DP_EINVAL, "attribute id is not UTF-8");
 	}
-	draft->given_id = dpi_bytes(id, size);
-	draft->attributes_size += attribute_size(size);
+	add_text(draft, DPI_TAG_ID, id, size);
 	return DP_OK;
 }
 
@@ -219,7 +249,7 @@ static dp_status check_sizes(
  * clearing it first took a tenth of a publish call. */
 static void begin_draft(dpi_draft *draft)
 {
-	draft->given_id = dpi_bytes(NULL, 0);
+	draft->text_count = 0;
 	draft->place = (dpi_source_place){0, 0};
 	draft->attributes_size = 0;
 }
@@ -276,13 +306,28 @@ static uint8_t *put_head(uint8_t *p, unsigned tag, size_t size)
 	return dpi_put_varint(p, size);
 }
 
-static uint8_t *put_text(uint8_t *p, unsigned tag, dp_bytes text)
+/* Most texts are short: two moves that overlap spare them a call. */
+static inline uint8_t *put_short(uint8_t *p, const char *data, size_t size)
 {
-	if (text.data == NULL) {
-		return p;
+	if (size >= 16) {
+		memcpy(p, data, 16);
+		memcpy(p + size - 16, data + size - 16, 16);
+	} else if (size >= 8) {
+		memcpy(p, data, 8);
+		memcpy(p + size - 8, data + size - 8, 8);
+	} else {
+		for (size_t i = 0; i < size; i++) {
+			p[i] = (uint8_t)data[i];
+		}
 	}
-	p = put_head(p, tag, text.size);
-	return put_bytes(p, text.data, text.size);
+	return p + size;
+}
+
+static inline uint8_t *put_text(uint8_t *p, const dpi_draft_text *text)
+{
+	p = put_head(p, text->tag, text->size);
+	return text->size <= 32 ? put_short(p, text->data, text->size)
+				: put_bytes(p, text->data, text->size);
 }
 
 static uint8_t *put_time(uint8_t *p, dp_time_ns time)
@@ -326,10 +371,9 @@ void dpi_record_encode(
 	memset(out + 8, 0, 8);
 	memcpy(out + 16, uuid, DPI_UUID_SIZE);
 	p = dpi_put_varint(p, draft->attributes_size);
-	for (unsigned i = 0; i < DPI_ATTRS; i++) {
-		p = put_text(p, DPI_TAG_KNOWN + i, draft->known[i]);
+	for (size_t i = 0; i < draft->text_count; i++) {
+		p = put_text(p, &draft->texts[i]);
 	}
-	p = put_text(p, DPI_TAG_ID, draft->given_id);
 	p = put_time(p, ev->time);
 	p = put_place(p, &draft->place);
 	for (size_t i = 0; i < ev->attribute_count; i++) {

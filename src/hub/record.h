@@ -66,13 +66,20 @@ uint64_t dpi_source_key(const char *job, const char *topic, uint32_t partition);
 /* Known attributes: DP_ATTR_TYPE to DP_ATTR_TRACESTATE. */
 #define DPI_ATTRS 8
 
+/* A text that is written, with its tag. */
+typedef struct dpi_draft_text {
+	const char *data;
+	uint32_t size;
+	uint32_t tag;
+} dpi_draft_text;
+
 /* An event that was checked, with sizes worked out once. */
 typedef struct dpi_draft {
-	const dp_event *event;     /* the caller's, or adopted */
-	dp_event adopted;          /* filled in for other releases' events */
-	dp_bytes known[DPI_ATTRS]; /* what is written of them */
-	dp_bytes given_id;         /* data NULL: the UUID is the id */
-	dpi_source_place place;    /* see dpi_draft_set_place() */
+	const dp_event *event; /* the caller's, or adopted */
+	dp_event adopted;      /* filled in for other releases' events */
+	dpi_draft_text texts[DPI_ATTRS + 1]; /* known ones, and an id */
+	size_t text_count;
+	dpi_source_place place; /* see dpi_draft_set_place() */
 	size_t attributes_size;
 	size_t size; /* of the record */
 } dpi_draft;
