@@ -16,7 +16,6 @@
 #define BYTE_MASK ((UINT64_C(1) << 62) - 1)
 /* How long another process may take to make or delete a subscription. */
 #define MAKE_WAIT (10 * DP_SECOND)
-#define MAKE_LOOK (2 * DP_MILLISECOND)
 
 static uint64_t byte_of(const char *name, const char *what, uint32_t number)
 {
@@ -61,17 +60,9 @@ static dp_status open_locks(
 static dp_status begin_making(
 	dpi_locks *locks, const char *name, dp_error **err)
 {
-	const dpi_os *os = locks->os;
-	dp_time_ns give_up = os->monotonic(os->self) + MAKE_WAIT;
-	uint32_t word = 0;
-	dp_status st;
+	dp_status st = dpi_locks_await(
+		locks, byte_of(name, "/make", 0), MAKE_WAIT, err);
 
-	st = dpi_locks_take(locks, byte_of(name, "/make", 0), err);
-	while (st == DP_ELOCKED && os->monotonic(os->self) < give_up) {
-		(void)os->wait(os->self, &word, 0,
-			os->monotonic(os->self) + MAKE_LOOK);
-		st = dpi_locks_take(locks, byte_of(name, "/make", 0), err);
-	}
 	return st == DP_ELOCKED ? dpi_error_set(err, st,
 					  "subscription %s: another process "
 					  "makes or deletes it",

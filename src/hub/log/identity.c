@@ -23,7 +23,6 @@ enum {
 /* No partition has it: their bytes are hashes of 62 bits, this is above. */
 #define MAKING_BYTE (UINT64_C(1) << 62)
 #define MAKING_NS (5 * DP_SECOND)
-#define MAKING_LOOK_NS DP_MILLISECOND
 
 static uint32_t copy_crc(const uint8_t *copy)
 {
@@ -146,21 +145,11 @@ static dp_status make(
 /* Waits for the lock that says who makes the log. */
 static dp_status take_making(dpi_locks *locks, dp_error **err)
 {
-	const dpi_os *os = locks->os;
-	dp_time_ns deadline_ns = os->monotonic(os->self) + MAKING_NS;
-	uint32_t word = 0;
-	dp_status st;
+	dp_status st = dpi_locks_await(locks, MAKING_BYTE, MAKING_NS, err);
 
-	while ((st = dpi_locks_take(locks, MAKING_BYTE, err)) == DP_ELOCKED) {
-		dp_time_ns now = os->monotonic(os->self);
-
-		if (now >= deadline_ns) {
-			return dpi_error_set(err, DP_ETIMEDOUT,
-				"another process is making this log");
-		}
-		(void)os->wait(os->self, &word, 0, now + MAKING_LOOK_NS);
-	}
-	return st;
+	return st == DP_ELOCKED ? dpi_error_set(err, DP_ETIMEDOUT,
+					  "another process is making this log")
+				: st;
 }
 
 static dp_status has_identity(

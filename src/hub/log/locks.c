@@ -12,6 +12,9 @@
 
 /* Offsets of files, and so of their bytes, are signed; leave room. */
 #define BYTE_MASK ((UINT64_C(1) << 62) - 1)
+/* Between two looks at a byte that another one holds. */
+#define PAUSE_FIRST DP_MILLISECOND
+#define PAUSE_MOST (16 * DP_MILLISECOND)
 
 dp_status dpi_locks_open(dpi_locks *ret, const dp_allocator *alloc,
 	const dpi_os *os, const char *path, dp_error **err)
@@ -98,6 +101,23 @@ dp_status dpi_locks_take(dpi_locks *locks, uint64_t byte, dp_error **err)
 	dpi_lock(&locks->lock);
 	st = take(locks, byte, err);
 	dpi_unlock(&locks->lock);
+	return st;
+}
+
+dp_status dpi_locks_await(
+	dpi_locks *locks, uint64_t byte, dp_time_ns timeout_ns, dp_error **err)
+{
+	const dpi_os *os = locks->os;
+	dp_time_ns give_up = dpi_os_deadline(os, timeout_ns);
+	dp_time_ns pause = PAUSE_FIRST;
+	dp_status st = dpi_locks_take(locks, byte, err);
+	uint32_t word = 0;
+
+	while (st == DP_ELOCKED && os->monotonic(os->self) < give_up) {
+		(void)os->wait(os->self, &word, 0, dpi_os_deadline(os, pause));
+		pause = pause < PAUSE_MOST ? 2 * pause : PAUSE_MOST;
+		st = dpi_locks_take(locks, byte, err);
+	}
 	return st;
 }
 

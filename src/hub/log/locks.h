@@ -51,6 +51,13 @@ void dpi_locks_close(dpi_locks *locks);
  */
 DP_NODISCARD dp_status dpi_locks_take(
 	dpi_locks *locks, uint64_t byte, dp_error **err);
+/*
+ * The same, and waits: for bytes that are held while something is done, not for
+ * as long as somebody lives. The kernel wakes nobody who waits with a deadline,
+ * so it asks again, after 1 ms, then 2, 4, 8, and each 16 ms until timeout_ns.
+ */
+DP_NODISCARD dp_status dpi_locks_await(
+	dpi_locks *locks, uint64_t byte, dp_time_ns timeout_ns, dp_error **err);
 /* Gives a byte back that was taken. */
 void dpi_locks_give(dpi_locks *locks, uint64_t byte);
 

@@ -16,7 +16,6 @@
 
 /* How long another process may take to find out how far a partition is. */
 #define SETTLING_WAIT (10 * DP_SECOND)
-#define SETTLING_LOOK DP_MILLISECOND
 
 /* Where the partitions of a topic are hung up. */
 static dpi_log_partition **bucket_of(dpi_log_hub *hub, const char *topic)
@@ -194,23 +193,14 @@ static dp_status keep_names(
 static dp_status begin_settling(
 	dpi_log_hub *hub, const dpi_partition_name *name, dp_error **err)
 {
-	const dpi_os *os = hub->os;
-	dp_time_ns give_up = dpi_os_deadline(os, SETTLING_WAIT);
-	uint64_t byte = dpi_locks_settling_byte(name);
-	uint32_t word = 0;
-	dp_status st;
+	dp_status st = dpi_locks_await(
+		&hub->locks, dpi_locks_settling_byte(name), SETTLING_WAIT, err);
 
-	while ((st = dpi_locks_take(&hub->locks, byte, err)) == DP_ELOCKED) {
-		if (os->monotonic(os->self) >= give_up) {
-			return dpi_error_set(err, DP_EIO,
-				"topic %s, partition %u: another process is "
-				"recovering it",
-				name->topic, name->partition);
-		}
-		(void)os->wait(
-			os->self, &word, 0, dpi_os_deadline(os, SETTLING_LOOK));
-	}
-	return st;
+	return st == DP_ELOCKED ? dpi_error_set(err, DP_EIO,
+					  "topic %s, partition %u: another "
+					  "process is recovering it",
+					  name->topic, name->partition)
+				: st;
 }
 
 void dpi_partitions_settled(dpi_log_hub *hub, const dpi_partition_name *name)

@@ -285,6 +285,46 @@ static void a_lock_excludes_everybody_else_and_itself(void **state)
 	sim_disk_free(disk);
 }
 
+static void *await_lock(void *arg)
+{
+	static dp_status st;
+
+	st = dpi_locks_await(arg, 5, 20 * DP_MILLISECOND, NULL);
+	return &st;
+}
+
+static void who_waits_for_a_lock_asks_less_and_less_and_gives_up(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(2);
+	const dpi_os *os = sim_disk_start(disk);
+	struct virtual_clock *clock = sim_disk_clock(disk);
+	struct test_heap heap;
+	pthread_t thread;
+	dpi_locks one;
+	dpi_locks two;
+	void *st;
+
+	(void)state;
+	test_heap_init(&heap);
+	assert_int_equal(
+		dpi_locks_open(&one, &heap.alloc, os, "/locks", NULL), DP_OK);
+	assert_int_equal(
+		dpi_locks_open(&two, &heap.alloc, os, "/locks", NULL), DP_OK);
+	assert_int_equal(dpi_locks_take(&one, 5, NULL), DP_OK);
+	assert_int_equal(pthread_create(&thread, NULL, await_lock, &two), 0);
+	for (dp_time_ns pause = 1; pause <= 16; pause *= 2) {
+		virtual_clock_await_sleepers(clock, 1);
+		assert_int_equal(virtual_clock_next(clock),
+			os->monotonic(os->self) + pause * DP_MILLISECOND);
+		virtual_clock_advance(clock, pause * DP_MILLISECOND);
+	}
+	assert_int_equal(pthread_join(thread, &st), 0);
+	assert_int_equal(*(dp_status *)st, DP_ELOCKED);
+	dpi_locks_close(&one);
+	dpi_locks_close(&two);
+	sim_disk_free(disk);
+}
+
 static void source_places_only_grow_and_count_when_kept(void **state)
 {
 	struct test_heap heap;
@@ -441,6 +481,8 @@ int main(void)
 		cmocka_unit_test(the_next_record_is_found_behind_any_damage),
 		cmocka_unit_test(records_of_any_size_are_scanned_across_reads),
 		cmocka_unit_test(a_lock_excludes_everybody_else_and_itself),
+		cmocka_unit_test(
+			who_waits_for_a_lock_asks_less_and_less_and_gives_up),
 		cmocka_unit_test(source_places_only_grow_and_count_when_kept),
 		cmocka_unit_test(a_snapshot_tells_all_source_places),
 		cmocka_unit_test(a_state_page_belongs_to_one_partition),

@@ -296,6 +296,33 @@ static void append_written(struct log_rig *rig, size_t count)
 	test_feed_fini(&feed);
 }
 
+static void a_backlog_stays_on_disk(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	struct log_rig rig;
+	dp_subscription *sub;
+	size_t held;
+
+	(void)state;
+	log_rig_init(&rig);
+	rig.opts.segment_bytes = 4 << 20;
+	assert_int_equal(
+		log_rig_open(&rig, sim_disk_start(disk), DIRECTORY), DP_OK);
+	sub = subscribe(&rig, "s");
+	append(&rig, "p", 100);
+	assert_int_equal(pull(sub, 10, false), 10);
+	held = rig.heap.live_bytes;
+	for (int i = 0; i < 100; i++) {
+		append_large(&rig, 1, 100000);
+	}
+	assert_int_equal(pull(sub, 10, false), 10);
+	/* Ten leases more, what is read ahead, and a spare for the writer. */
+	assert_in_range(rig.heap.live_bytes, 0, held + (1 << 20));
+	dp_subscription_close(sub);
+	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
 static void only_durable_events_are_handed_over_unless_asked(void **state)
 {
 	struct sim_disk *disk = sim_disk_new(1);
@@ -781,6 +808,7 @@ int main(void)
 			damage_costs_the_event_it_touched_and_is_counted_once),
 		cmocka_unit_test(a_file_that_was_cut_costs_what_is_missing),
 		cmocka_unit_test(a_small_pull_does_not_read_the_file_each_time),
+		cmocka_unit_test(a_backlog_stays_on_disk),
 		cmocka_unit_test(
 			only_durable_events_are_handed_over_unless_asked),
 		cmocka_unit_test(
