@@ -160,6 +160,18 @@ static void a_subscription_is_made_for_one_pattern(void **state)
 	assert_true(call > 10);
 }
 
+static size_t drain(dp_subscription *sub)
+{
+	dp_batch *batch;
+	size_t all = 0;
+
+	while (dp_subscription_pull(sub, &batch, EVENTS, 0, NULL) == DP_OK) {
+		all += dp_batch_count(batch);
+		dp_batch_unref(batch);
+	}
+	return all;
+}
+
 /* Commits some events as a publisher of its own number. */
 static dp_status commit(struct log_rig *rig, uint64_t publisher)
 {
@@ -197,6 +209,31 @@ static void assert_has(const struct log_contents *contents, uint64_t publisher)
 	for (uint64_t i = 0; i < EVENTS; i++) {
 		assert_true(log_contents_has(contents, publisher, i));
 	}
+}
+
+static void a_partition_is_read_by_one_opening(void **state)
+{
+	dp_subscription_options opts = DP_SUBSCRIPTION_OPTIONS_INIT;
+	dp_subscription *subs[2];
+	struct midway m;
+
+	(void)state;
+	begin(&m, 0, NULL);
+	assert_int_equal(
+		log_rig_open(&m.first, &m.faulty.os, DIRECTORY), DP_OK);
+	assert_int_equal(log_rig_open(&m.second, m.other, DIRECTORY), DP_OK);
+	assert_int_equal(commit(&m.first, 1), DP_OK);
+	opts.topics = TOPIC;
+	assert_int_equal(
+		dp_subscription_open(&subs[0], m.first.hub, "s", &opts, NULL),
+		DP_OK);
+	assert_int_equal(
+		dp_subscription_open(&subs[1], m.second.hub, "s", &opts, NULL),
+		DP_OK);
+	assert_int_equal(drain(subs[0]) + drain(subs[1]), EVENTS);
+	dp_subscription_close(subs[0]);
+	dp_subscription_close(subs[1]);
+	(void)end(&m);
 }
 
 /* The first takes over, by hand, what the second one goes on with. */
@@ -245,6 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_log_is_made_once),
 		cmocka_unit_test(a_subscription_is_made_for_one_pattern),
+		cmocka_unit_test(a_partition_is_read_by_one_opening),
 		cmocka_unit_test(
 			an_owner_that_is_replaced_meanwhile_loses_nothing),
 	};

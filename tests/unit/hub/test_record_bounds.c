@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -162,6 +164,47 @@ static void a_head_alone_is_no_record(void **state)
 	}
 }
 
+/* The record ends where memory does: what reads on, ends the program. */
+static void parse_at_the_end_of_memory(const uint8_t *record, size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *memory = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *copy = memory + page - size;
+	dpi_source_place place;
+	dp_message msg;
+
+	assert_true(memory != MAP_FAILED);
+	assert_int_equal(mprotect(memory + page, page, PROT_NONE), 0);
+	memcpy(copy, record, size);
+	if (size >= 8) {
+		dpi_store_u32(copy + 4, (uint32_t)size);
+	}
+	(void)dpi_record_parse(&msg, copy, size);
+	(void)dpi_record_place(&place, copy, size);
+	(void)munmap(memory, 2 * page);
+}
+
+/* An attribute with a value that is cut off anywhere, and all sizes right. */
+static void nothing_is_read_behind_a_record(void **state)
+{
+	(void)state;
+	for (uint8_t tag = 1; tag <= DPI_TAG_OTHER + 1; tag++) {
+		for (uint8_t size = 0; size < 20; size++) {
+			uint8_t attribute[22] = {tag, size};
+			uint8_t record[RECORD_MAX];
+			size_t all;
+
+			memset(attribute + 2, 0x81, size);
+			all = make_record(record, attribute, 2u + size) - 3;
+			parse_at_the_end_of_memory(record, all);
+			/* Or one that says that it has more. */
+			record[DPI_RECORD_HEAD + 2]++;
+			parse_at_the_end_of_memory(record, all);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +215,7 @@ int main(void)
 		cmocka_unit_test(a_record_is_parsed_over_its_own_size_alone),
 		cmocka_unit_test(a_record_is_checked_over_its_own_size_alone),
 		cmocka_unit_test(a_head_alone_is_no_record),
+		cmocka_unit_test(nothing_is_read_behind_a_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
