@@ -10,6 +10,8 @@
 
 #include "faulty_os.h"
 #include "hub/log/log_hub.h"
+#include "hub/log/roll.h"
+#include "hub/log/writer.h"
 #include "log_rig.h"
 #include "sim_os.h"
 #include "test_feed.h"
@@ -22,7 +24,9 @@
 
 #define DIRECTORY "/log"
 #define TOPIC "shop"
-#define EVENTS 100 /* of a commit; eight fill a segment */
+#define EVENTS 300 /* of a commit; twelve fill a segment */
+/* So large that the next one is made ready ahead. */
+#define SEGMENT_BYTES (300u << 10)
 #define COMMITS 20
 
 struct fence {
@@ -85,6 +89,11 @@ static void replace(struct fence *f)
 			f->new_rig.hub, TOPIC, 1, &next, NULL);
 	}
 	commit_new(f, COMMITS / 2);
+	if (f->new_status == DP_OK) {
+		/* It has a spare when the other one wakes. */
+		dpi_tail_prepare(dpi_log_writer_tail(
+			((dpi_log_hub *)f->new_rig.hub)->partitions->writer));
+	}
 	f->is_replaced = true;
 }
 
@@ -183,6 +192,8 @@ static bool sleeps_at(long call, bool settles)
 	f.new_os = sim_disk_start(f.disk);
 	log_rig_init(&f.old_rig);
 	log_rig_init(&f.new_rig);
+	f.old_rig.opts.segment_bytes = SEGMENT_BYTES;
+	f.new_rig.opts.segment_bytes = SEGMENT_BYTES;
 	assert_int_equal(
 		log_rig_open(&f.old_rig, &f.faulty.os, DIRECTORY), DP_OK);
 	assert_non_null(log_rig_writer(&f.old_rig, TOPIC));
