@@ -28,6 +28,8 @@ EVENTS = 200
 ENDLESS = 1 << 31
 NO_KILLER = ENDLESS
 REFUSED = 7
+# The job is started some twenty times for each event that kills it.
+KILLER_SECONDS = 8
 PLACE = struct.Struct("<QqIIII")
 
 
@@ -80,6 +82,7 @@ class Story:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dp-share-"))
         self.runs = 0
         self.killers = set()
+        self.next_killer = 0
         self.killed = set()
         self.counts = collections.Counter()
         self.workers = []
@@ -99,9 +102,10 @@ class Story:
     def write(self, count=EVENTS):
         level = self.random.choice(["durable", "written"])
         killer = NO_KILLER
-        if count == EVENTS and self.counts["writers"] % 40 == 20:
+        if count == EVENTS and time.monotonic() > self.next_killer:
             killer = self.random.randrange(EVENTS // 4)
             self.killers.add((self.runs, killer))
+            self.next_killer = time.monotonic() + KILLER_SECONDS
         self.counts["writers"] += 1
         return self.start("write", level, count, killer)
 
@@ -174,7 +178,7 @@ class Story:
     def finish(self):
         for worker in self.workers[:]:
             self.kill(worker)
-        await_that("an end of the job", self.has_handled_all, 120)
+        await_that("an end of the job", self.has_handled_all, 600)
         for name, topic in [("readers", "shop"), ("all", "shop"), ("dead", "handle.dead")]:
             self.call("dump", name, topic)
 

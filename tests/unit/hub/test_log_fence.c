@@ -182,23 +182,31 @@ static void judge(struct fence *f)
 	}
 }
 
+/* hook: of the process that is to be interrupted. */
+static void init(struct fence *f, faulty_hook hook)
+{
+	*f = (struct fence){.disk = sim_disk_new(1)};
+	faulty_os_init(&f->faulty, sim_disk_start(f->disk));
+	f->faulty.hook = hook;
+	f->faulty.hook_user = f;
+	log_rig_init(&f->old_rig);
+	log_rig_init(&f->new_rig);
+	f->old_rig.opts.segment_bytes = SEGMENT_BYTES;
+	f->new_rig.opts.segment_bytes = SEGMENT_BYTES;
+}
+
 /* Returns false if the old one made fewer calls. */
 static bool sleeps_at(long call, bool settles)
 {
-	struct fence f = {.calls_left = call, .settles = settles};
+	struct fence f;
 
-	f.disk = sim_disk_new(1);
-	faulty_os_init(&f.faulty, sim_disk_start(f.disk));
+	init(&f, count_down);
 	f.new_os = sim_disk_start(f.disk);
-	log_rig_init(&f.old_rig);
-	log_rig_init(&f.new_rig);
-	f.old_rig.opts.segment_bytes = SEGMENT_BYTES;
-	f.new_rig.opts.segment_bytes = SEGMENT_BYTES;
+	f.settles = settles;
 	assert_int_equal(
 		log_rig_open(&f.old_rig, &f.faulty.os, DIRECTORY), DP_OK);
 	assert_non_null(log_rig_writer(&f.old_rig, TOPIC));
-	f.faulty.hook_user = &f;
-	f.faulty.hook = count_down;
+	__atomic_store_n(&f.calls_left, call, __ATOMIC_SEQ_CST);
 	run_old(&f);
 	log_rig_close(&f.old_rig);
 	if (f.is_replaced) {
@@ -231,12 +239,60 @@ static void the_same_if_a_reader_was_the_first_to_look(void **state)
 	}
 }
 
+/* It begins a segment, too, if nobody keeps it from that. */
+static void let_old_run(void *user, faulty_call call, long number)
+{
+	struct fence *f = user;
+
+	(void)number;
+	if (call >= FAULTY_CAN_FAIL ||
+		__atomic_sub_fetch(&f->calls_left, 1, __ATOMIC_SEQ_CST) != 0) {
+		return;
+	}
+	for (int i = COMMITS / 2; i < COMMITS; i++) {
+		f->old_acked[i] = commit(&f->old_rig, "old", i) == DP_OK;
+	}
+}
+
+static void run_beside(long call)
+{
+	const dpi_os *os;
+	struct fence f;
+
+	init(&f, let_old_run);
+	f.old_begun = COMMITS;
+	os = sim_disk_start(f.disk);
+	assert_int_equal(log_rig_open(&f.old_rig, os, DIRECTORY), DP_OK);
+	for (int i = 0; i < COMMITS / 2; i++) {
+		assert_int_equal(commit(&f.old_rig, "old", i), DP_OK);
+		f.old_acked[i] = true;
+	}
+	(void)os->unlink(os->self, DIRECTORY "/locks");
+	f.calls_left = call;
+	f.new_status = log_rig_open(&f.new_rig, &f.faulty.os, DIRECTORY);
+	commit_new(&f, COMMITS);
+	log_rig_close(&f.old_rig);
+	judge(&f);
+	log_rig_close(&f.new_rig);
+	sim_disk_free(f.disk);
+}
+
+static void an_owner_that_writes_while_it_is_replaced_does_no_harm(void **state)
+{
+	(void)state;
+	for (long call = 1; call < 80; call++) {
+		run_beside(call);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			an_owner_that_wakes_after_it_was_replaced_does_no_harm),
 		cmocka_unit_test(the_same_if_a_reader_was_the_first_to_look),
+		cmocka_unit_test(
+			an_owner_that_writes_while_it_is_replaced_does_no_harm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
