@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -201,6 +202,25 @@ static void the_cursor_of_another_is_refused(void **state)
 	sim_disk_free(disk);
 }
 
+static void a_cursor_that_cannot_be_opened_is_not_taken_for_none(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	struct faulty_os faulty;
+	dpi_cursor cursor;
+	uint64_t epoch;
+	dp_error *err = NULL;
+
+	(void)state;
+	faulty_os_init(&faulty, sim_disk_start(disk));
+	faulty_os_fail(&faulty, FAULTY_OPEN, 0, EACCES, false);
+	assert_int_equal(
+		dpi_cursor_peek(&faulty.os, PATH, KEY, &cursor, &epoch, &err),
+		DP_EDENIED);
+	assert_non_null(strstr(dp_error_message(err), PATH));
+	dp_error_free(err);
+	sim_disk_free(disk);
+}
+
 static void what_was_peeked_at_survives_a_loss_of_power(void **state)
 {
 	struct sim_disk *disk = sim_disk_new(0);
@@ -262,6 +282,8 @@ int main(void)
 		cmocka_unit_test(a_save_torn_at_any_byte_costs_itself_alone),
 		cmocka_unit_test(damage_to_both_slots_is_told),
 		cmocka_unit_test(the_cursor_of_another_is_refused),
+		cmocka_unit_test(
+			a_cursor_that_cannot_be_opened_is_not_taken_for_none),
 		cmocka_unit_test(what_was_peeked_at_survives_a_loss_of_power),
 		cmocka_unit_test(a_save_that_fails_changes_nothing),
 	};

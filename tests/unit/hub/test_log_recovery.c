@@ -151,8 +151,9 @@ static void make_image(struct log_image *image)
 
 #define EVENTS 22
 
-/* So that older segments have to be asked, and there is something to tidy:
- * a copy of the first segment within it, and one in which nothing is. */
+/* So that older segments have to be asked, the page says nothing of the zeros
+ * at the end, and there is something to tidy: a copy of the first segment
+ * within it, and one in which nothing is. */
 static void make_worse(struct log_image *image)
 {
 	const struct image_file *first = log_image_find(image, FIRST);
@@ -162,6 +163,8 @@ static void make_worse(struct log_image *image)
 	assert_non_null(copy);
 	memcpy(copy, first->data, size);
 	memset(last_segment(image)->data + DPI_LOG_PAGE, 0, 40);
+	log_image_resize(last_segment(image), last_segment(image)->size + 9000);
+	log_image_resize(log_image_find(image, PARTITION "/state"), 0);
 	log_image_set(image, PARTITION "/0000000000000101.seg", copy, size);
 	memset(copy, 0, size);
 	log_image_set(image, PARTITION "/0000000000000102.seg", copy, size);
@@ -421,6 +424,39 @@ static void places_are_learned_up_to_an_end(void **state)
 	log_image_free(&image);
 }
 
+static void places_that_memory_lacks_for_are_no_success(void **state)
+{
+	struct log_image image;
+	struct scene scene;
+	dpi_segment_list list;
+	dp_status st = DP_ENOMEM;
+
+	(void)state;
+	make_image(&image);
+	open_scene(&scene, &image);
+	assert_int_equal(
+		dpi_segment_list_init(&list, scene.hub->alloc, &scene.os.os,
+			DIRECTORY, &scene.owner.name, NULL),
+		DP_OK);
+	for (long n = 0; st != DP_OK; n++) {
+		dpi_sources sources;
+
+		dpi_sources_init(&sources, scene.hub->alloc);
+		scene.rig.heap.fail_at = scene.rig.heap.made + n;
+		st = dpi_log_learn_sources(scene.hub, scene.partition, &list,
+			UINT64_MAX, &sources, NULL);
+		scene.rig.heap.fail_at = -1;
+		assert_true(st == DP_OK || st == DP_ENOMEM);
+		assert_true(st == DP_ENOMEM || n >= 2);
+		assert_true(st == DP_ENOMEM ||
+			dpi_sources_next(&sources, KEY) == NEXT + 1);
+		dpi_sources_fini(&sources);
+	}
+	dpi_segment_list_fini(&list, scene.hub->alloc);
+	close_scene(&scene);
+	log_image_free(&image);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -437,6 +473,7 @@ int main(void)
 		cmocka_unit_test(
 			offsets_of_segments_that_are_gone_are_not_used_again),
 		cmocka_unit_test(places_are_learned_up_to_an_end),
+		cmocka_unit_test(places_that_memory_lacks_for_are_no_success),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
