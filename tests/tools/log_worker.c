@@ -3,9 +3,12 @@
  * Makes the logs that test_datapipe.py looks into.
  *
  *   log_worker fill DIRECTORY TOPIC COUNT
- *       publishes events 0 to COUNT - 1, with payloads "event N ..."
+ *       publishes events 0 to COUNT - 1, with payloads "event N ..." and
+ *       attributes of many kinds
  *   log_worker read DIRECTORY SUBSCRIPTION TOPIC COUNT
  *       reads that many, acks them, and closes
+ *   log_worker print DIRECTORY TOPIC
+ *       prints offset, id and payload of all that a subscription gets
  *   log_worker live DIRECTORY TOPIC
  *       publishes and reads, so that segments come, go and are used again;
  *       prints a line when the first is there, and goes on until its stdin
@@ -67,6 +70,25 @@ static dp_subscription *open_subscription(
 	return sub;
 }
 
+/* Some events have what others have not. */
+static void vary(dp_event *ev, unsigned number)
+{
+	static const dp_attribute others[] = {
+		{"tenant", "acme \"&\" \xc3\xa9"}, {"empty", ""}};
+
+	ev->type = "test.Event";
+	ev->key = number % 2 == 0 ? "a key" : NULL;
+	ev->subject = number % 3 == 0 ? "subject" : NULL;
+	ev->datacontenttype = number % 4 == 0 ? "text/plain" : NULL;
+	ev->dataschema = number % 5 == 0 ? "dp:0123" : NULL;
+	ev->traceparent = number % 6 == 0 ? "00-1-2-01" : NULL;
+	ev->tracestate = number % 7 == 0 ? "a=b" : NULL;
+	ev->id = number % 8 == 0 ? "given" : NULL;
+	ev->time = number % 9 == 0 ? 1234567890123456789 : 0;
+	ev->attributes = others;
+	ev->attribute_count = number % 3;
+}
+
 static void publish(dp_publisher *pub, unsigned number)
 {
 	dp_event ev = DP_EVENT_INIT;
@@ -76,8 +98,7 @@ static void publish(dp_publisher *pub, unsigned number)
 
 	n = snprintf(payload, sizeof(payload), "event %u %0*d", number,
 		(int)(number * 37 % 800), 0);
-	ev.type = "test.Event";
-	ev.key = "a key";
+	vary(&ev, number);
 	ev.payload.data = payload;
 	ev.payload.size = (size_t)n;
 	check(dp_publisher_publish(pub, &ev, DP_FOREVER, &err), err, "publish");
@@ -134,6 +155,38 @@ static void read_some(dp_runtime *rt, char **args)
 	dp_hub_close(hub);
 }
 
+static void print_message(const dp_message *msg)
+{
+	dp_bytes payload = dp_message_payload(msg);
+	const unsigned char *p = payload.data;
+	char id[DP_ID_SIZE];
+
+	(void)dp_message_id(msg, id);
+	(void)printf(
+		"%llu %s ", (unsigned long long)dp_message_offset(msg), id);
+	for (size_t i = 0; i < payload.size; i++) {
+		(void)printf("%02x", p[i]);
+	}
+	(void)puts("");
+}
+
+static void print_all(dp_runtime *rt, char **args)
+{
+	dp_hub *hub = open_hub(rt, args[0]);
+	dp_subscription *sub = open_subscription(hub, "print", args[1]);
+	dp_batch *batch;
+
+	while (dp_subscription_pull(sub, &batch, 100, 0, NULL) == DP_OK) {
+		for (size_t i = 0; i < dp_batch_count(batch); i++) {
+			print_message(dp_batch_message(batch, i));
+		}
+		(void)dp_subscription_ack_batch(sub, batch, NULL);
+		dp_batch_unref(batch);
+	}
+	dp_subscription_close(sub);
+	dp_hub_close(hub);
+}
+
 static int is_stdin_open(void)
 {
 	struct pollfd fd = {STDIN_FILENO, POLLIN, 0};
@@ -173,6 +226,8 @@ int main(int argc, char **argv)
 		fill(rt, argv + 2);
 	} else if (argc == 6 && strcmp(argv[1], "read") == 0) {
 		read_some(rt, argv + 2);
+	} else if (argc == 4 && strcmp(argv[1], "print") == 0) {
+		print_all(rt, argv + 2);
 	} else if (argc == 4 && strcmp(argv[1], "live") == 0) {
 		live(rt, argv + 2);
 	} else {
