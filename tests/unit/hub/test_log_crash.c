@@ -30,6 +30,7 @@
 #define DIRECTORY "/log"
 #define TOPIC "shop"
 #define PAYLOAD_MAX 3000u
+#define BULK_PAYLOAD 9000u
 #define KEY 77u
 /* Events of one publisher; each commit has its own. */
 #define EVENTS_MAX 64u
@@ -44,6 +45,7 @@ struct publisher {
 struct history {
 	uint64_t random;
 	uint64_t retention_bytes;
+	bool is_bulk;   /* commits for which no zeros are written */
 	uint64_t place; /* last one given */
 	size_t count;
 	struct publisher publishers[COMMITS_MAX];
@@ -58,13 +60,15 @@ static uint32_t draw(struct history *h, uint32_t below)
 
 static void give_event(struct history *h, struct test_feed *feed)
 {
-	static const char payload[PAYLOAD_MAX];
+	static const char payload[BULK_PAYLOAD];
 	dp_event ev = DP_EVENT_INIT;
 	dpi_source_place place = {0, 0};
 
 	ev.type = "test.Event";
 	ev.payload.data = payload;
-	ev.payload.size = draw(h, 4) == 0 ? draw(h, PAYLOAD_MAX) : draw(h, 90);
+	ev.payload.size = h->is_bulk ? BULK_PAYLOAD
+		: draw(h, 4) == 0    ? draw(h, PAYLOAD_MAX)
+				     : draw(h, 90);
 	if (draw(h, 2) == 0) {
 		place = (dpi_source_place){KEY, ++h->place};
 	}
@@ -102,6 +106,9 @@ static bool run_process(struct history *h, const dpi_os *os, size_t commits)
 
 	log_rig_init(&rig);
 	rig.opts.retention_bytes = h->retention_bytes;
+	if (h->is_bulk) {
+		rig.opts.segment_bytes = 1u << 20;
+	}
 	if (log_rig_open(&rig, os, DIRECTORY) == DP_OK) {
 		writer = log_rig_writer(&rig, TOPIC);
 	}
@@ -381,6 +388,34 @@ static void a_loss_of_power_while_segments_are_used_again(void **state)
 	}
 }
 
+/* The file grows with its records: its size is what a sync has to save, too. */
+static long cut_power_of_bulk(uint64_t seed, long k, uint64_t reboot)
+{
+	struct sim_disk *disk = sim_disk_new(seed);
+	struct history h = {.random = seed, .is_bulk = true};
+	long changes;
+
+	sim_disk_crash_at(disk, k);
+	(void)run_process(&h, sim_disk_start(disk), 8);
+	changes = sim_disk_changes(disk);
+	sim_disk_reboot(disk, reboot);
+	check_log(&h, sim_disk_start(disk), DP_ACK_DURABLE);
+	sim_disk_free(disk);
+	return changes;
+}
+
+static void a_loss_of_power_while_records_extend_the_file(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 30; seed < 32; seed++) {
+		long changes = cut_power_of_bulk(seed, -1, 0);
+
+		for (long k = 0; k <= changes; k++) {
+			(void)cut_power_of_bulk(seed, k, (uint64_t)k % 7);
+		}
+	}
+}
+
 /* Kills the process; another one goes on, and the power is cut once it is
  * done: what the first had made and not synced is what the second builds on. */
 static void kill_go_on_and_cut_power(uint64_t seed, long k)
@@ -541,6 +576,7 @@ int main(void)
 		cmocka_unit_test(a_killed_process_takes_nothing_written),
 		cmocka_unit_test(what_was_recovered_is_durable),
 		cmocka_unit_test(a_loss_of_power_while_segments_are_used_again),
+		cmocka_unit_test(a_loss_of_power_while_records_extend_the_file),
 		cmocka_unit_test(
 			what_a_killed_process_made_holds_what_the_next_one_writes),
 		cmocka_unit_test(
