@@ -2,8 +2,8 @@
 #include "check.h"
 
 /* Calls and bytes that an opened log may cost before it takes an event. */
-#define RECOVERY_CALLS_MAX 300
-#define RECOVERY_BYTES_MAX (1u << 20)
+#define RECOVERY_CALLS_MAX 1000
+#define RECOVERY_BYTES_MAX (2u << 20)
 
 /* Reads all that the log has, as a subscription that nobody else has. */
 static bool look(service *s, bool power, bool alone)
