@@ -84,7 +84,7 @@ void sim_inode_drop(sim_inode *inode);
 void sim_inode_write_back(sim_inode *inode, sim_random *random);
 /* Decides what is left without power. */
 void sim_inode_settle(
-	sim_inode *inode, sim_random *random, bool all, bool none);
+	sim_inode *inode, sim_random *random, bool all, bool none, bool mixes);
 /* Another mapping of the first chunk; NULL if the file is shorter. */
 void *sim_inode_map(sim_inode *inode, size_t size);
 void sim_unmap(void *memory, size_t size);
@@ -98,7 +98,8 @@ typedef struct sim_tree {
 	sim_inode *inodes;
 	sim_names now;
 	sim_names durable;
-	sim_op *ops; /* from durable to now, oldest first */
+	bool mixes_bytes; /* of sectors that were being written */
+	sim_op *ops;      /* from durable to now, oldest first */
 	size_t op_count;
 	size_t op_capacity;
 } sim_tree;

@@ -285,8 +285,23 @@ static uint64_t between(sim_random *random, uint64_t a, uint64_t b)
 	}
 }
 
+/* Of some sectors that were being written, some bytes are old, some new. */
+static void mix_chunk(sim_chunk *chunk, sim_random *random)
+{
+	uint32_t which = chunk->dirty & (uint32_t)sim_random_next(random) &
+		(uint32_t)sim_random_next(random);
+
+	for (size_t i = 0; i < SIM_CHUNK && which != 0; i++) {
+		if ((which & 1u << i / SIM_SECTOR) != 0 &&
+			sim_random_next(random) % 2 == 0) {
+			chunk->now[i] =
+				chunk->durable != NULL ? chunk->durable[i] : 0;
+		}
+	}
+}
+
 /* Sectors that were written in order up to a point, or in any order. */
-static void settle_some(sim_inode *inode, sim_random *random)
+static void settle_some(sim_inode *inode, sim_random *random, bool mixes)
 {
 	bool in_order = sim_random_next(random) % 3 == 0;
 	size_t cut = (size_t)(sim_random_next(random) %
@@ -301,6 +316,9 @@ static void settle_some(sim_inode *inode, sim_random *random)
 			kept = cut > i * 32
 				? ALL_SECTORS >> (32 - (cut - i * 32))
 				: 0;
+		}
+		if (mixes) {
+			mix_chunk(&inode->chunks[i], random);
 		}
 		settle_chunk(&inode->chunks[i], kept);
 	}
@@ -317,7 +335,8 @@ static void settle_whole(sim_inode *inode, bool is_kept)
 	}
 }
 
-void sim_inode_settle(sim_inode *inode, sim_random *random, bool all, bool none)
+void sim_inode_settle(
+	sim_inode *inode, sim_random *random, bool all, bool none, bool mixes)
 {
 	uint64_t turn = sim_random_next(random) % 5;
 
@@ -331,7 +350,7 @@ void sim_inode_settle(sim_inode *inode, sim_random *random, bool all, bool none)
 	} else if (none || turn == 1) {
 		settle_whole(inode, false);
 	} else {
-		settle_some(inode, random);
+		settle_some(inode, random, mixes);
 	}
 	inode->durable_size = inode->size;
 	zero_behind(inode, inode->size, true);

@@ -198,6 +198,13 @@ void sim_disk_fail_sync_at(struct sim_disk *disk, long after)
 	(void)pthread_mutex_unlock(&disk->lock);
 }
 
+void sim_disk_mix_bytes(struct sim_disk *disk)
+{
+	(void)pthread_mutex_lock(&disk->lock);
+	disk->tree.mixes_bytes = true;
+	(void)pthread_mutex_unlock(&disk->lock);
+}
+
 struct virtual_clock *sim_disk_clock(struct sim_disk *disk)
 {
 	return &disk->clock;

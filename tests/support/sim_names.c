@@ -355,6 +355,6 @@ void sim_tree_settle(sim_tree *tree, sim_random *random, bool all, bool none)
 	drop_names_of_lost_directories(&tree->durable);
 	free_lost_inodes(tree);
 	for (sim_inode *i = tree->inodes; i != NULL; i = i->next) {
-		sim_inode_settle(i, random, all, none);
+		sim_inode_settle(i, random, all, none, tree->mixes_bytes);
 	}
 }

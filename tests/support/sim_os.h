@@ -56,6 +56,12 @@ struct virtual_clock *sim_disk_clock(struct sim_disk *disk);
 void sim_disk_write_back(struct sim_disk *disk, uint32_t one_in);
 
 /*
+ * From now on a loss of power also tears inside of sectors: a byte of one that
+ * was being written is the old or the new one. Worse than what disks promise.
+ */
+void sim_disk_mix_bytes(struct sim_disk *disk);
+
+/*
  * The sync of a file after `after` more of them fails with -EIO, once, and as
  * on Linux: what it was to write stays to be read, is written by no later
  * sync, and has gone when the power has. -1: none does.

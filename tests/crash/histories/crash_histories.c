@@ -92,6 +92,9 @@ static void init(history *h, uint64_t seed)
 	h->disk = sim_disk_new(seed);
 	sim_disk_write_back(h->disk, 1 + draw(&h->random, 16));
 	h->opts.segment_bytes = 64u << draw(&h->random, 3) << 10;
+	if (draw(&h->random, 4) == 0) {
+		sim_disk_mix_bytes(h->disk);
+	}
 	h->opts.partitions_max = 4;
 	h->opts.full_policy = policies[draw(&h->random, 4)];
 	h->opts.sync_interval_ns = 100 * DP_MILLISECOND;
