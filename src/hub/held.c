@@ -301,10 +301,56 @@ dp_status dpi_held_pull(dpi_held *held, const dpi_held_limits *limits,
 	return st;
 }
 
+static bool is_of(const dpi_lease *lease, const dp_message *msg, dp_time_ns now)
+{
+	return lease->offset == msg->offset && lease->state == DPI_LEASE_OUT &&
+		lease->attempt == msg->attempt && lease->at > now;
+}
+
+dpi_lease *dpi_held_lease(dpi_held *held, const dp_message *msg, dp_time_ns now)
+{
+	size_t index = dpi_leases_find(&held->leases, msg->offset);
+	dpi_lease *lease;
+
+	if (index == held->leases.count) {
+		return NULL;
+	}
+	lease = dpi_leases_at(&held->leases, index);
+	return is_of(lease, msg, now) ? lease : NULL;
+}
+
 void dpi_held_finish(dpi_held *held, dpi_lease *lease)
 {
 	dpi_leases_finish(&held->leases, lease);
 	trim(held);
+}
+
+/* Leases and messages are both in the order of their offsets. */
+size_t dpi_held_finish_batch(
+	dpi_held *held, const dp_batch *batch, dp_time_ns now)
+{
+	dpi_leases *leases = &held->leases;
+	size_t finished = 0;
+	size_t n = 0;
+	size_t index;
+
+	if (batch->count == 0) {
+		return 0;
+	}
+	index = dpi_leases_find(leases, batch->messages[0].offset);
+	while (n < batch->count && index < leases->count) {
+		dpi_lease *lease = dpi_leases_at(leases, index);
+		const dp_message *msg = &batch->messages[n];
+
+		if (is_of(lease, msg, now)) {
+			dpi_leases_finish(leases, lease);
+			finished++;
+		}
+		n += lease->offset >= msg->offset;
+		index += lease->offset <= msg->offset;
+	}
+	trim(held);
+	return finished;
 }
 
 void dpi_held_finish_below(dpi_held *held, dp_offset next)

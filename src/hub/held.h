@@ -80,8 +80,17 @@ DP_NODISCARD dp_status dpi_held_pull(dpi_held *held,
 	const dpi_held_limits *limits, dp_batch **ret_batch, bool *ret_blocked,
 	dp_error **err);
 
+/* The lease of a message that is out, in time, and this very attempt; or
+ * NULL. */
+dpi_lease *dpi_held_lease(
+	dpi_held *held, const dp_message *msg, dp_time_ns now);
+
 /* Finishes a lease that is OUT. */
 void dpi_held_finish(dpi_held *held, dpi_lease *lease);
+
+/* The same for each message of a batch that has one; returns how many. */
+size_t dpi_held_finish_batch(
+	dpi_held *held, const dp_batch *batch, dp_time_ns now);
 
 /* Finishes all below next, whether it was handed over or not. */
 void dpi_held_finish_below(dpi_held *held, dp_offset next);

@@ -24,11 +24,6 @@ void dpi_leases_fini(dpi_leases *leases)
 	}
 }
 
-dpi_lease *dpi_leases_at(dpi_leases *leases, size_t index)
-{
-	return &leases->slots[(leases->head + index) & (leases->capacity - 1)];
-}
-
 dp_status dpi_leases_reserve(dpi_leases *leases, size_t extra)
 {
 	size_t wanted = leases->count + extra;

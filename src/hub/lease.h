@@ -61,7 +61,10 @@ void dpi_leases_push(dpi_leases *leases, dp_offset offset, uint32_t size,
 void dpi_leases_unpush(dpi_leases *leases, size_t n);
 
 /* index < count; 0 is the first. */
-dpi_lease *dpi_leases_at(dpi_leases *leases, size_t index);
+static inline dpi_lease *dpi_leases_at(dpi_leases *leases, size_t index)
+{
+	return &leases->slots[(leases->head + index) & (leases->capacity - 1)];
+}
 
 /* Index of the first lease at or after offset, or count. */
 size_t dpi_leases_find(dpi_leases *leases, dp_offset offset);

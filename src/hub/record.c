@@ -520,23 +520,41 @@ bool dpi_record_place(dpi_source_place *ret, const uint8_t *record, size_t size)
 	return false;
 }
 
+/* What no attribute says. One by one: to clear the struct takes as long as all
+ * the rest. */
+static void set_defaults(dp_message *msg)
+{
+	const dp_bytes none = {NULL, 0};
+
+	msg->known[DP_ATTR_TYPE] = none;
+	msg->known[DP_ATTR_SOURCE] = none;
+	msg->known[DP_ATTR_SUBJECT] = none;
+	msg->known[DP_ATTR_KEY] = none;
+	msg->known[DP_ATTR_DATACONTENTTYPE] = dpi_bytes(
+		DPI_DEFAULT_CONTENTTYPE, sizeof(DPI_DEFAULT_CONTENTTYPE) - 1);
+	msg->known[DP_ATTR_DATASCHEMA] = none;
+	msg->known[DP_ATTR_TRACEPARENT] = none;
+	msg->known[DP_ATTR_TRACESTATE] = none;
+	msg->given_id = none;
+	msg->place = (dpi_source_place){0, 0};
+	msg->append_time = 0;
+	msg->from = NULL;
+	msg->offset = 0;
+	msg->attempt = 0;
+}
+
 bool dpi_record_parse(dp_message *msg, const uint8_t *record, size_t size)
 {
 	const uint8_t *payload;
-	dp_bytes attributes;
 
-	if (!find_attributes(&attributes, record, size)) {
+	if (!find_attributes(&msg->attributes, record, size)) {
 		return false;
 	}
-	payload = (const uint8_t *)attributes.data + attributes.size;
-	*msg = (dp_message){
-		.record = record,
-		.size = (uint32_t)size,
-		.attributes = attributes,
-		.payload = {payload, (size_t)(record + size - payload)},
-		.time = id_time(record + 16),
-		.known[DP_ATTR_DATACONTENTTYPE] = {DPI_DEFAULT_CONTENTTYPE,
-			sizeof(DPI_DEFAULT_CONTENTTYPE) - 1},
-	};
+	payload = (const uint8_t *)msg->attributes.data + msg->attributes.size;
+	set_defaults(msg);
+	msg->record = record;
+	msg->size = (uint32_t)size;
+	msg->payload = dpi_bytes(payload, (size_t)(record + size - payload));
+	msg->time = id_time(record + 16);
 	return parse_attributes(msg);
 }

@@ -21,25 +21,10 @@ static dpi_held *find_held(dpi_engine *engine, const dpi_partition_name *name)
 	return held;
 }
 
-/* The lease of a message that is out, in time, and this very attempt. */
 static dpi_lease *find_lease(
 	dpi_held *held, const dp_message *msg, dp_time_ns now)
 {
-	dpi_lease *lease = NULL;
-	size_t index;
-
-	if (held == NULL) {
-		return NULL;
-	}
-	index = dpi_leases_find(&held->leases, msg->offset);
-	if (index < held->leases.count) {
-		lease = dpi_leases_at(&held->leases, index);
-	}
-	return lease != NULL && lease->offset == msg->offset &&
-			lease->state == DPI_LEASE_OUT &&
-			lease->attempt == msg->attempt && lease->at > now
-		? lease
-		: NULL;
+	return held != NULL ? dpi_held_lease(held, msg, now) : NULL;
 }
 
 static dp_status not_outstanding(const dp_message *msg, dp_error **err)
@@ -89,15 +74,8 @@ static dp_status engine_ack_batch(
 	(void)err;
 	dpi_lock(&engine->lock);
 	held = find_held(engine, &batch->from);
-	for (size_t i = 0; held != NULL && i < batch->count; i++) {
-		dpi_lease *lease = find_lease(held, &batch->messages[i], now);
-
-		if (lease != NULL) {
-			dpi_held_finish(held, lease);
-			engine->acked++;
-		}
-	}
 	if (held != NULL) {
+		engine->acked += dpi_held_finish_batch(held, batch, now);
 		save_soon(held, now);
 	}
 	dpi_unlock(&engine->lock);
