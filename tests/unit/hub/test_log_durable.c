@@ -11,6 +11,7 @@
 #include "hub/log/retention.h"
 #include "hub/log/roll.h"
 #include "hub/log/writer.h"
+#include "io/files.h"
 #include "log_contents.h"
 #include "log_rig.h"
 #include "sim_os.h"
@@ -232,6 +233,65 @@ static void a_former_owners_segment_is_not_used_again(void **state)
 	sim_disk_free(disk);
 }
 
+static size_t count_segments(struct log_rig *rig, const dpi_os *os)
+{
+	dpi_segment_list list = list_segments(rig, os);
+	size_t count = list.count;
+
+	dpi_segment_list_fini(&list, &rig->heap.alloc);
+	return count;
+}
+
+static void a_former_owner_gives_no_segment_a_name(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	const dpi_os *os = sim_disk_start(disk);
+	dpi_log_state *page;
+	struct log_rig rig;
+	dpi_log_tail *tail;
+	size_t count;
+
+	(void)state;
+	open_rig(&rig, os);
+	append(&rig, 1);
+	tail = dpi_log_writer_tail(
+		(dpi_log_writer *)log_rig_writer(&rig, TOPIC));
+	page = ((dpi_log_hub *)rig.hub)->partitions->state;
+	count = count_segments(&rig, os);
+	atomic_fetch_add(&page->epoch, 1);
+	assert_int_equal(dpi_tail_begin(tail, dpi_tail_end(tail),
+				 dpi_tail_end(tail), NULL),
+		DP_ELOCKED);
+	assert_int_equal(count_segments(&rig, os), count);
+	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
+static void the_spare_of_a_former_owner_goes(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	const dpi_os *os = sim_disk_start(disk);
+	char path[DPI_LOG_PATH_MAX];
+	struct log_rig rig;
+	bool is_there;
+	int fd;
+
+	(void)state;
+	open_rig(&rig, os);
+	append(&rig, 1);
+	log_rig_close(&rig);
+	dpi_log_spare_path(path, DIRECTORY, &name, 1);
+	fd = os->open(os->self, path, DPI_OPEN_CREATE);
+	assert_true(fd >= 0);
+	(void)os->close(os->self, fd);
+	open_rig(&rig, os);
+	append(&rig, 1);
+	assert_int_equal(dpi_files_exists(os, path, &is_there, NULL), DP_OK);
+	assert_false(is_there);
+	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
 static void a_place_that_another_process_was_told_of_is_there(void **state)
 {
 	const dpi_source_place place = {77, 123};
@@ -277,6 +337,8 @@ int main(void)
 			segments_that_are_used_again_never_look_damaged),
 		cmocka_unit_test(a_segment_that_went_leaves_no_hole),
 		cmocka_unit_test(a_former_owners_segment_is_not_used_again),
+		cmocka_unit_test(a_former_owner_gives_no_segment_a_name),
+		cmocka_unit_test(the_spare_of_a_former_owner_goes),
 		cmocka_unit_test(
 			a_place_that_another_process_was_told_of_is_there),
 	};
