@@ -58,6 +58,9 @@ static void only_names_of_the_format_are_segments_and_partitions(void **state)
 	assert_false(dpi_log_is_segment("0000000000000abc.sega", &base));
 	assert_false(dpi_log_is_segment("0000000000000abc", &base));
 	assert_false(dpi_log_is_segment("", &base));
+	/* Past that, offsets would overflow before long. */
+	assert_true(dpi_log_is_segment("3fffffffffffffff.seg", &base));
+	assert_false(dpi_log_is_segment("4000000000000000.seg", &base));
 	assert_true(dpi_log_is_partition("0", &number));
 	assert_int_equal(number, 0);
 	assert_true(dpi_log_is_partition("65535", &number));
@@ -467,6 +470,52 @@ static void news_wakes_those_who_wait_for_it_alone(void **state)
 	sim_disk_free(disk);
 }
 
+struct damaged_bell {
+	dpi_os os;
+	dpi_log_bell bell;
+	int wakes;
+};
+
+static int ring_instead(
+	void *self, uint32_t *word, uint32_t expected, dp_time_ns deadline_ns)
+{
+	struct damaged_bell *damaged = self;
+
+	(void)word;
+	(void)expected;
+	(void)deadline_ns;
+	dpi_log_news_ring(&damaged->bell, &damaged->os);
+	return 0;
+}
+
+static void count_wake(void *self, uint32_t *word, int count)
+{
+	struct damaged_bell *damaged = self;
+
+	(void)word;
+	(void)count;
+	damaged->wakes++;
+}
+
+static void who_waits_is_woken_though_the_page_is_damaged(void **state)
+{
+	const uint32_t counts[] = {0, 1, UINT32_MAX, UINT32_MAX - 1, 1u << 31};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+		struct damaged_bell damaged = {.wakes = 0};
+
+		damaged.os.self = &damaged;
+		damaged.os.wait = ring_instead;
+		damaged.os.wake = count_wake;
+		atomic_store(&damaged.bell.waiters, counts[i]);
+		dpi_log_news_wait(&damaged.bell, &damaged.os, 0, DP_FOREVER);
+		assert_int_equal(damaged.wakes, 1);
+		dpi_log_news_wait(&damaged.bell, &damaged.os, 1, DP_FOREVER);
+		assert_int_equal(damaged.wakes, 2);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,6 +536,7 @@ int main(void)
 		cmocka_unit_test(a_snapshot_tells_all_source_places),
 		cmocka_unit_test(a_state_page_belongs_to_one_partition),
 		cmocka_unit_test(news_wakes_those_who_wait_for_it_alone),
+		cmocka_unit_test(who_waits_is_woken_though_the_page_is_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

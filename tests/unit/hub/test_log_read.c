@@ -210,6 +210,8 @@ static void damage_costs_the_event_it_touched_and_is_counted_once(void **state)
 	assert_int_equal(drain(sub), 19);
 	assert_int_equal(log_rig_stats(&rig).corrupt_events, 1);
 	assert_int_equal(log_rig_stats(&rig).corrupt_bytes, size);
+	assert_int_equal(stats.skipped_runs, 1);
+	assert_int_equal(stats.skipped_bytes, size);
 	dp_subscription_close(sub);
 	log_contents_free(&contents);
 	log_rig_close(&rig);
@@ -648,6 +650,35 @@ static void forced_retention_counts_what_it_drops(void **state)
 	sim_disk_free(disk);
 }
 
+static void what_is_gone_is_counted_for_who_had_not_read_it(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	dp_subscription_stats stats = {.struct_size = sizeof(stats)};
+	struct log_rig rig;
+	dp_subscription *sub;
+	dp_subscription *newer;
+
+	(void)state;
+	open_small(&rig, disk, 1);
+	append_large(&rig, 2, 10000);
+	sub = subscribe(&rig, "s");
+	assert_int_equal(pull(sub, 1, true), 1);
+	append_large(&rig, 60, 10000);
+	await_retention(disk);
+	drain(sub);
+	assert_int_equal(dp_subscription_get_stats(sub, &stats, NULL), DP_OK);
+	assert_int_equal(stats.skipped_runs, 1);
+	assert_true(stats.skipped_bytes > 20 * 10000);
+	newer = subscribe(&rig, "newer");
+	drain(newer);
+	assert_int_equal(dp_subscription_get_stats(newer, &stats, NULL), DP_OK);
+	assert_int_equal(stats.skipped_runs, 0);
+	dp_subscription_close(newer);
+	dp_subscription_close(sub);
+	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
 static void a_loss_counts_once_though_it_took_several_tries(void **state)
 {
 	struct sim_disk *disk = sim_disk_new(1);
@@ -827,6 +858,8 @@ int main(void)
 		cmocka_unit_test(
 			retention_keeps_what_came_in_the_place_of_lost_events),
 		cmocka_unit_test(retention_by_age_goes_by_append_time),
+		cmocka_unit_test(
+			what_is_gone_is_counted_for_who_had_not_read_it),
 		cmocka_unit_test(
 			a_loss_counts_once_though_it_took_several_tries),
 		cmocka_unit_test(events_of_a_slow_topic_go_by_age),
