@@ -214,6 +214,41 @@ static void text_that_is_not_utf8_is_refused(void **state)
 	assert_int_equal(draft_status(&ev), DP_EINVAL);
 }
 
+/* Each of those that few events have, alone, good and bad; and short and long
+ * ones are copied in their own ways. */
+static void each_attribute_is_kept_or_refused_by_itself(void **state)
+{
+	static const char *const texts[] = {"x",
+		"exactly 32 bytes of text, it is.",
+		"more than 32 bytes of text, and so copied at once"};
+
+	(void)state;
+	for (dp_attr attr = 0; attr < DPI_ATTRS; attr++) {
+		for (size_t i = 0; i <= sizeof(texts) / sizeof(*texts); i++) {
+			bool is_good = i < sizeof(texts) / sizeof(*texts);
+			const char *text = is_good ? texts[i] : "\xff";
+			dp_event ev = DP_EVENT_INIT;
+			const char **fields[DPI_ATTRS] = {&ev.type, &ev.source,
+				&ev.subject, &ev.key, &ev.datacontenttype,
+				&ev.dataschema, &ev.traceparent,
+				&ev.tracestate};
+			dp_message msg;
+			uint8_t *record;
+			size_t size;
+
+			*fields[attr] = text;
+			if (!is_good) {
+				assert_int_equal(draft_status(&ev), DP_EINVAL);
+				continue;
+			}
+			record = encode(&ev, (dpi_source_place){0, 0}, &size);
+			assert_true(dpi_record_parse(&msg, record, size));
+			assert_text(dp_message_attribute(&msg, attr), text);
+			free(record);
+		}
+	}
+}
+
 static void a_bad_attribute_is_refused(void **state)
 {
 	const dp_attribute bad[][2] = {
@@ -411,6 +446,7 @@ int main(void)
 		cmocka_unit_test(
 			a_flipped_bit_or_a_wrong_place_breaks_the_seal),
 		cmocka_unit_test(text_that_is_not_utf8_is_refused),
+		cmocka_unit_test(each_attribute_is_kept_or_refused_by_itself),
 		cmocka_unit_test(a_bad_attribute_is_refused),
 		cmocka_unit_test(an_id_has_1_to_127_bytes),
 		cmocka_unit_test(what_is_over_a_limit_is_too_big),

@@ -499,6 +499,59 @@ static void test_publisher_refuses_bad_options(void **state)
 	}
 }
 
+static void test_publisher_says_which_argument_is_missing(void **state)
+{
+	struct fixture *f = *state;
+	dp_publisher_options opts = options();
+	dp_publisher *pub = new_publisher(f, &opts);
+	dp_event ev = event("1");
+	dp_publisher *none = NULL;
+	struct {
+		dp_status st;
+		const char *says;
+		dp_error *err;
+	} calls[] = {{.says = "ret_pub"}, {.says = "hub"}, {.says = "opts"},
+		{.says = "pub"}, {.says = "ev"}, {.says = "pub"},
+		{.says = "pub"}};
+
+	calls[0].st = dp_publisher_new(NULL, &f->hub.hub, &opts, &calls[0].err);
+	calls[1].st = dp_publisher_new(&none, NULL, &opts, &calls[1].err);
+	calls[2].st = dp_publisher_new(&none, &f->hub.hub, NULL, &calls[2].err);
+	calls[3].st = dp_publisher_publish(NULL, &ev, 0, &calls[3].err);
+	calls[4].st = dp_publisher_publish(pub, NULL, 0, &calls[4].err);
+	calls[5].st = dp_publisher_flush(NULL, 0, &calls[5].err);
+	calls[6].st = dp_publisher_get_stats(NULL, NULL, &calls[6].err);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		assert_int_equal(calls[i].st, DP_EINVAL);
+		assert_non_null(
+			strstr(dp_error_message(calls[i].err), calls[i].says));
+		dp_error_free(calls[i].err);
+	}
+	dp_publisher_free(NULL);
+	dp_publisher_free(pub);
+}
+
+static void test_publisher_goes_on_after_what_may_pass(void **state)
+{
+	static const dp_status passing[] = {
+		DP_ENOSPC, DP_EAGAIN, DP_ENOMEM, DP_ECANCELED, DP_ETIMEDOUT};
+	struct fixture *f = *state;
+	dp_publisher_options opts = options();
+	dp_publisher *pub = new_publisher(f, &opts);
+
+	for (size_t i = 0; i < sizeof(passing) / sizeof(*passing); i++) {
+		f->hub.answer = passing[i];
+		assert_int_equal(publish(pub, "1"), DP_OK);
+		assert_int_equal(
+			dp_publisher_flush(pub, DP_FOREVER, NULL), passing[i]);
+		f->hub.answer = DP_OK;
+		assert_int_equal(publish(pub, "2"), DP_OK);
+		assert_int_equal(
+			dp_publisher_flush(pub, DP_FOREVER, NULL), DP_OK);
+	}
+	dp_publisher_free(pub);
+}
+
 static void test_publisher_needs_a_writer_of_the_hub(void **state)
 {
 	struct fixture *f = *state;
@@ -594,6 +647,8 @@ int main(void)
 		TEST(test_publisher_holds_room_until_completions_are_polled),
 		TEST(test_publisher_cancels_what_the_hub_never_took),
 		TEST(test_publisher_refuses_bad_options),
+		TEST(test_publisher_says_which_argument_is_missing),
+		TEST(test_publisher_goes_on_after_what_may_pass),
 		TEST(test_publisher_needs_a_writer_of_the_hub),
 		TEST(test_publisher_survives_want_of_memory),
 		TEST(test_publisher_is_unusable_in_a_child),
