@@ -177,6 +177,19 @@ static void close_peer(struct peer *p)
 	rd_kafka_destroy(p->rk);
 }
 
+/* A batch that is full wakes the committer, too: it is 256 KiB. */
+static void print_wakeups(const struct ours *o)
+{
+	dp_publisher_stats stats = {.struct_size = sizeof(stats)};
+
+	if (dp_publisher_get_stats(o->pub, &stats, NULL) != DP_OK) {
+		bench_die("stats");
+	}
+	bench_value("events for each time that a call woke or armed another "
+		    "thread: its share of a wake-up",
+		"", (double)stats.wakeups / (double)stats.accepted, 0.01);
+}
+
 int main(void)
 {
 	struct ours ours = {.threads = 1};
@@ -197,6 +210,7 @@ int main(void)
 	peer.threads = THREADS_MAX;
 	sides[1].goal = 0.20;
 	bench_compare("publish call, two threads", "ns", ROUNDS, sides, 2);
+	print_wakeups(&ours);
 	close_peer(&peer);
 	close_ours(&ours);
 	return 0;

@@ -9,7 +9,6 @@
 /* Least bytes of a record that a chunk makes room for a completion of. */
 #define RECORD_LEAST 64u
 #define SPARES_LEAST 2u
-#define SMALL_SPARES 64u
 
 static const char NAME[] = "publish:chunks";
 
@@ -25,6 +24,7 @@ struct dpi_pool {
 	pthread_mutex_t lock; /* guards what follows */
 	shelf small[2];       /* by whether there is room for completions */
 	shelf full[2];
+	size_t small_max;
 	size_t full_max;
 };
 
@@ -95,6 +95,7 @@ static dpi_pool *new_pool(dp_runtime *rt)
 		pool->shared.name = NAME;
 		pool->shared.free = free_pool;
 		pool->alloc = alloc;
+		pool->small_max = SPARES_LEAST;
 		pool->full_max = SPARES_LEAST;
 		(void)pthread_mutex_init(&pool->lock, NULL);
 	}
@@ -126,10 +127,12 @@ dpi_pool *dpi_pool_of(dp_runtime *rt)
 
 void dpi_pool_keep(dpi_pool *pool, uint64_t bytes)
 {
-	size_t max = (size_t)(bytes / DPI_CHUNK_BYTES);
+	size_t small = (size_t)(bytes / DPI_CHUNK_SMALL_BYTES);
+	size_t full = (size_t)(bytes / DPI_CHUNK_BYTES);
 
 	dpi_lock(&pool->lock);
-	pool->full_max = max > pool->full_max ? max : pool->full_max;
+	pool->small_max = small > pool->small_max ? small : pool->small_max;
+	pool->full_max = full > pool->full_max ? full : pool->full_max;
 	dpi_unlock(&pool->lock);
 }
 
@@ -179,7 +182,7 @@ void dpi_pool_give(dpi_pool *pool, dpi_pub_chunk *chunk)
 	dpi_lock(&pool->lock);
 	if (chunk->capacity == DPI_CHUNK_SMALL_BYTES) {
 		is_kept = keep_spare(
-			&pool->small[with_report], SMALL_SPARES, chunk);
+			&pool->small[with_report], pool->small_max, chunk);
 	} else if (chunk->capacity == DPI_CHUNK_BYTES) {
 		is_kept = keep_spare(
 			&pool->full[with_report], pool->full_max, chunk);

@@ -30,7 +30,7 @@ typedef struct dpi_pool dpi_pool;
 /* The pool of a runtime, which frees it; NULL: out of memory. */
 dpi_pool *dpi_pool_of(dp_runtime *rt);
 
-/* Keeps at least so many bytes of full chunks for the next events. */
+/* Keeps at least so many bytes of each size for the next events. */
 void dpi_pool_keep(dpi_pool *pool, uint64_t bytes);
 
 /* An empty chunk of at least size bytes, or NULL: out of memory. */

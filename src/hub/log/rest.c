@@ -64,7 +64,7 @@ static dpi_log_writer *take_oldest(dpi_log_awake *awake)
 	return w;
 }
 
-/* Without the lock: what is busy or not synced stays awake. */
+/* Without the lock: what is busy stays awake. */
 static void send_to_rest(dpi_log_writer *w)
 {
 	dpi_log_awake *awake = &w->hub->awake;

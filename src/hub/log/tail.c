@@ -151,7 +151,7 @@ bool dpi_tail_rest(dpi_log_tail *tail)
 {
 	const dpi_os *os = tail->hub->os;
 
-	if (tail->is_unsynced || tail->piece_count > 0) {
+	if (tail->piece_count > 0) {
 		return false;
 	}
 	/* A spare by that name may be somebody else's by now. */

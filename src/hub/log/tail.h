@@ -98,8 +98,9 @@ void dpi_tail_close(dpi_log_tail *tail);
 void dpi_tail_trim(dpi_log_tail *tail);
 
 /*
- * Gives back open files and memory; the next append takes them again. Returns
- * false, and has done nothing, if there are records that were not synced.
+ * Gives back open files and memory; the next append takes them again. What was
+ * flushed is synced, or has failed. Returns false, and has done nothing, if
+ * something is lined up.
  */
 bool dpi_tail_rest(dpi_log_tail *tail);
 

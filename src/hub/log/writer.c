@@ -128,6 +128,10 @@ bool dpi_log_writer_rest(dpi_log_writer *w)
 	w->is_taken = true;
 	dpi_unlock(&w->lock);
 	if (w->count == 0 && w->rest == NULL) {
+		if (dpi_tail_sync(&w->tail, NULL) == DP_OK && w->sync_at != 0) {
+			w->sync_at = 0;
+			dpi_log_news_tell(w->hub->news, w->hub->os);
+		}
 		is_resting = dpi_tail_rest(&w->tail);
 		use_few_items(w);
 	}

@@ -175,6 +175,30 @@ static void written_events_are_synced_before_their_topic_rests(void **state)
 	test_feed_fini(&feed);
 }
 
+/* Though their sync is not due for long. */
+static void topics_that_are_not_synced_keep_no_files_open(void **state)
+{
+	static struct test_feed feeds[TOPICS];
+	struct fixture *f = *state;
+	char topic[32];
+
+	for (int i = 0; i < TOPICS; i++) {
+		dpi_writer *writer;
+
+		(void)snprintf(topic, sizeof(topic), "t%d", i);
+		writer = writer_of(f, topic);
+		test_feed_init(&feeds[i], DP_ACK_WRITTEN);
+		writer->ops->attach(writer, &feeds[i].feed);
+		test_feed_add_text(&feeds[i], "p");
+		writer->ops->commit(writer);
+		assert_int_equal(feeds[i].ok, 1);
+		assert_in_range(open_files(f), 1, DPI_LOG_AWAKE_MAX);
+		writer->ops->detach(writer, &feeds[i].feed);
+		test_feed_fini(&feeds[i]);
+	}
+	assert_true(log_rig_stats(&f->rig).syncs >= TOPICS - DPI_LOG_AWAKE_MAX);
+}
+
 /* Commits one event of a topic at rest, whose segment cannot be opened. */
 static dp_status commit_without_files(struct fixture *f, int error)
 {
@@ -221,6 +245,7 @@ int main(void)
 		TEST(more_topics_than_files_may_be_open_take_events),
 		TEST(nothing_wakes_up_when_all_topics_rest),
 		TEST(written_events_are_synced_before_their_topic_rests),
+		TEST(topics_that_are_not_synced_keep_no_files_open),
 		TEST(a_topic_without_a_file_to_wake_goes_on_later),
 		TEST(a_topic_whose_segment_is_gone_has_failed),
 	};
