@@ -402,8 +402,8 @@ bool dpi_tail_wants_prepare(dpi_log_tail *tail)
 	if (tail->limit <= first_zeroed(tail)) {
 		return false;
 	}
-	if (zeroed < tail->limit) {
-		if (is_bulk(tail, tail->index) || tail->index <= zeroed / 2 ||
+	if (zeroed < tail->limit && !is_bulk(tail, tail->index)) {
+		if (tail->index <= zeroed / 2 ||
 			atomic_load(&tail->zeroed_goal) > zeroed) {
 			return false;
 		}

@@ -10,6 +10,8 @@
 
 #include "faulty_os.h"
 #include "hub/log/log_hub.h"
+#include "hub/log/roll.h"
+#include "hub/log/writer.h"
 #include "log_contents.h"
 #include "log_rig.h"
 #include "sim_os.h"
@@ -191,6 +193,25 @@ static void what_cannot_be_cut_off_is_not_said_to_be_refused(void **state)
 	}
 }
 
+static void who_extends_the_file_finds_the_next_one_ready(void **state)
+{
+	dpi_log_tail *tail;
+	struct place p;
+
+	(void)state;
+	init(&p, DP_FULL_REJECT, 1u << 20);
+	tail = dpi_log_writer_tail((dpi_log_writer *)p.writer);
+	test_feed_add_many(&p.stays, "stays ", 2 * BULK);
+	p.writer->ops->commit(p.writer);
+	assert_int_equal(p.stays.ok, 2 * BULK);
+	assert_true(tail->spare_goal > 0);
+	dpi_tail_prepare(tail);
+	assert_true(tail->spare_fd >= 0);
+	assert_true(tail->spare_zeroed < tail->limit);
+	p.writer->ops->detach(p.writer, &p.goes.feed);
+	fini(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +222,7 @@ int main(void)
 		cmocka_unit_test(what_was_refused_is_not_found_later),
 		cmocka_unit_test(
 			what_cannot_be_cut_off_is_not_said_to_be_refused),
+		cmocka_unit_test(who_extends_the_file_finds_the_next_one_ready),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
