@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """C code in README.md and in the manual pages is code that is built: each
-block stands, line by line, in a file of examples/. Links lead somewhere."""
+block stands, line by line, in a file of examples/. Links lead somewhere. The
+tests that doc/reliability.md names are there."""
 
 import pathlib
 import re
@@ -32,4 +33,12 @@ for path in tree.top_files() + tree.files(".md", under=["doc"]):
         if "://" not in link and not (path.parent / link).exists():
             print(f"{path}: {link} is not there")
             bad += 1
+tests = "".join(
+    path.read_text() for path in tree.files(".c", ".build", ".py", under=["tests"])
+)
+# fuzz_ and crash_ may be put before a name by the build.
+for name in re.findall(r"`([a-z]\w*_\w+)`", pathlib.Path("doc/reliability.md").read_text()):
+    if not re.search(rf"\b{name}\b|'{name.partition('_')[2]}'", tests):
+        print(f"doc/reliability.md: no test {name}")
+        bad += 1
 sys.exit(bad != 0)
