@@ -3,13 +3,15 @@
 between the library and the error: what the table of calls does in tests is
 what it does in programs.
 
-usage: crash_calls.py SCRIPT_WORKER [CASES]
+usage: crash_calls.py SCRIPT_WORKER CASES
 
 Each case fails one call, or all from one on, of a run that publishes and
 reads. The program ends in time and in the usual way; afterwards, without
-strace, the log has what was acknowledged, and takes events."""
+strace, the log has what was acknowledged, and takes events. CASES can be
+overridden by DP_TEST_CYCLES, as far as 400."""
 
 import collections
+import os
 import pathlib
 import random
 import re
@@ -107,7 +109,7 @@ def run_case(worker, name, error, when):
 
 def main():
     worker = sys.argv[1]
-    cases = int(sys.argv[2]) if len(sys.argv) > 2 else 40
+    cases = min(int(os.environ.get("DP_TEST_CYCLES", sys.argv[2])), 400)
     if shutil.which("strace") is None:
         give_up("it is not installed")
     chance = random.Random(1)
