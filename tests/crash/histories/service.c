@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service.h"
 
+#include <string.h>
+
 #define PUT_MAX 12
 #define TAKEN_MAX 256
 
@@ -31,6 +33,7 @@ bool service_open(service *s)
 {
 	s->is_open = log_rig_open(&s->rig, &s->faulty.os, SERVICE_DIRECTORY) ==
 		DP_OK;
+	memset(s->has_failed, 0, sizeof(s->has_failed));
 	return s->is_open;
 }
 
@@ -47,6 +50,11 @@ static void hear(service *s)
 			ledger_event *event = &s->book->events[key / 4];
 			dp_ack ack = (dp_ack)(key % 4);
 
+			if (items[i].status == DP_OK &&
+				s->has_failed[event->topic]) {
+				ledger_broken("an event is acknowledged after "
+					      "a sync that failed");
+			}
 			if (items[i].status == DP_OK) {
 				event->is_written |= ack >= DP_ACK_WRITTEN;
 				event->is_durable |= ack >= DP_ACK_DURABLE;
@@ -162,10 +170,14 @@ static dp_status flush(service *s, service_publisher *p, dp_time_ns timeout_ns)
 {
 	dp_publisher_stats stats = {.struct_size = sizeof(stats)};
 	dp_error *err = NULL;
+	bool is_final;
 	dp_status st = dp_publisher_flush(p->pub, timeout_ns, &err);
 
+	is_final = st == DP_EIO &&
+		strstr(dp_error_message(err), "a sync failed") != NULL;
 	st = told(st, err);
 	hear(s);
+	s->has_failed[p->topic] |= is_final;
 	(void)dp_publisher_get_stats(p->pub, &stats, NULL);
 	if (st == DP_OK && stats.pending > 0) {
 		ledger_broken("publisher %u: flushed, and %llu are pending",

@@ -37,9 +37,11 @@ typedef struct service {
 	struct turns_os turns;
 	struct log_rig rig;
 	bool is_open;
-	bool is_heavy;           /* one topic, large events */
-	bool is_full;            /* its disk has no room */
-	bool is_even;            /* nothing happens to its disk by chance */
+	bool is_heavy; /* one topic, large events */
+	bool is_full;  /* its disk has no room */
+	bool is_even;  /* nothing happens to its disk by chance */
+	/* A sync of a topic's events failed: it takes none until reopened. */
+	bool has_failed[LEDGER_TOPICS];
 	uint64_t recovery_calls; /* in a check */
 	uint64_t recovery_bytes;
 	service_publisher publishers[SERVICE_PUBLISHERS];
