@@ -56,6 +56,10 @@ dp_status log_files_open(
 	memcpy(log->directory, directory, size);
 	log->hub.directory = log->directory;
 	st = dpi_identity_read(log->hub.uuid, log->hub.os, log->directory, err);
+	if (st == DP_ENOTFOUND) {
+		return dpi_error_prefix(
+			err, st, "%s is no log", log->directory);
+	}
 	if (st == DP_OK) {
 		st = compare_copies(log, err);
 	}
