@@ -52,6 +52,9 @@ typedef enum dpi_record_tag {
 	DPI_TAG_OTHER = 12  /* u8 size of name, name, UTF-8 text */
 } dpi_record_tag;
 
+#define DPI_TIME_SIZE 8u
+#define DPI_PLACE_KEY_SIZE 8u
+
 /*
  * Where a job took the event from: key names job, topic and partition (see
  * dpi_source_key()), next is the source offset after the event.
@@ -60,6 +63,11 @@ typedef struct dpi_source_place {
 	uint64_t key; /* 0: none */
 	uint64_t next;
 } dpi_source_place;
+
+static inline size_t dpi_place_size(const dpi_source_place *place)
+{
+	return DPI_PLACE_KEY_SIZE + dpi_varint_size(place->next);
+}
 
 uint64_t dpi_source_key(const char *job, const char *topic, uint32_t partition);
 

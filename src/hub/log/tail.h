@@ -136,6 +136,9 @@ uint64_t dpi_tail_flushed_end(const dpi_log_tail *tail);
 dp_status dpi_tail_failure(const dpi_log_tail *tail, dp_error **err);
 /* No more records. For this file's and roll.h's callers. */
 void dpi_tail_fail(dpi_log_tail *tail);
+/* The same, and the error of the system call that is the reason. */
+DP_NODISCARD dp_status dpi_tail_fail_sys(
+	dpi_log_tail *tail, int sys_errno, const char *what, dp_error **err);
 /* Whether this tail may still write. Errors: DP_EIO, DP_ELOCKED, for good. */
 DP_NODISCARD dp_status dpi_tail_check_right(dpi_log_tail *tail, dp_error **err);
 
