@@ -34,6 +34,7 @@ struct midway {
 	struct log_rig second;
 	long calls_left; /* until it is the second one's turn */
 	void (*turn)(struct midway *m);
+	bool is_counting;
 	bool had_turn;
 	dp_status status; /* of the second one */
 	size_t acked;     /* its commits */
@@ -45,8 +46,8 @@ static void count_down(void *user, faulty_call call, long number)
 
 	(void)number;
 	if (call < FAULTY_CAN_FAIL &&
-		pthread_equal(pthread_self(), m->thread) && !m->had_turn &&
-		--m->calls_left == 0) {
+		pthread_equal(pthread_self(), m->thread) && m->is_counting &&
+		!m->had_turn && --m->calls_left == 0) {
 		m->had_turn = true;
 		m->turn(m);
 	}
@@ -59,6 +60,7 @@ static void begin(struct midway *m, long call, void (*turn)(struct midway *m))
 	/* Who waits for the other one gives up at once. */
 	virtual_clock_set_auto(sim_disk_clock(m->disk), 1);
 	faulty_os_init(&m->faulty, sim_disk_start(m->disk));
+	m->faulty.hook = count_down;
 	m->faulty.hook_user = m;
 	m->thread = pthread_self();
 	m->other = sim_disk_start(m->disk);
@@ -69,7 +71,7 @@ static void begin(struct midway *m, long call, void (*turn)(struct midway *m))
 /* Returns whether the second one had its turn: if not, all were tried. */
 static bool end(struct midway *m)
 {
-	m->faulty.hook = NULL;
+	m->is_counting = false;
 	log_rig_close(&m->first);
 	log_rig_close(&m->second);
 	sim_disk_free(m->disk);
@@ -91,7 +93,7 @@ static bool makes_a_log(long call)
 	struct midway m;
 
 	begin(&m, call, open_second);
-	m.faulty.hook = count_down;
+	m.is_counting = true;
 	assert_int_equal(
 		log_rig_open(&m.first, &m.faulty.os, DIRECTORY), DP_OK);
 	if (m.had_turn && m.status == DP_OK) {
@@ -142,7 +144,7 @@ static bool subscribes(long call)
 	assert_int_equal(
 		log_rig_open(&m.first, &m.faulty.os, DIRECTORY), DP_OK);
 	assert_int_equal(log_rig_open(&m.second, m.other, DIRECTORY), DP_OK);
-	m.faulty.hook = count_down;
+	m.is_counting = true;
 	st = subscribe(&m.first, TOPIC);
 	assert_true(st == DP_OK || st == DP_EEXIST);
 	assert_true(!m.had_turn || (st == DP_OK) != (m.status == DP_OK));
@@ -248,9 +250,9 @@ static bool takes_over(long call)
 	assert_int_equal(m.other->unlink(m.other->self, DIRECTORY "/locks"), 0);
 	assert_int_equal(
 		log_rig_open(&m.first, &m.faulty.os, DIRECTORY), DP_OK);
-	m.faulty.hook = count_down;
+	m.is_counting = true;
 	assert_int_equal(commit(&m.first, COMMITS + 2), DP_OK);
-	m.faulty.hook = NULL;
+	m.is_counting = false;
 	assert_int_equal(commit(&m.first, COMMITS + 3), DP_OK);
 
 	log_contents_read(&contents, m.other, DIRECTORY, TOPIC, 0);
