@@ -4,83 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/adopt.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "base/thread.h"
 #include "route/job_messages.h"
+#include "route/job_options.h"
 
 #define PATTERN_CHARS \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-*"
 #define NAME_MAX_CHARS 100u
 #define TOPIC_MAX_CHARS 200u
-#define ATTEMPTS_DEFAULT 16u
-#define BATCH_EVENTS_DEFAULT 4096u
-#define FLUSH_INTERVAL_DEFAULT DP_SECOND
-#define FLUSH_BYTES_DEFAULT ((uint64_t)64 << 20)
-#define RETRY_FIRST_DEFAULT (100 * DP_MILLISECOND)
-#define RETRY_MAX_DEFAULT (30 * DP_SECOND)
 #define THREAD_NAME_SIZE 16
 /* For a call that has not returned when its job is freed. */
 #define GRACE (5 * DP_SECOND)
-
-/*
- * After how many hand-overs an event must be the one that ends its processes.
- * A hub hands events over in ever smaller batches once they were tried three
- * times: a quarter for each further try (hub/held.h). Before the event was
- * alone, any of its neighbours may be to blame.
- */
-static uint32_t crash_attempts(const dp_job_options *opts)
-{
-	uint32_t attempts = 4;
-
-	for (uint32_t left = opts->batch_events / 4; left > 1; left /= 4) {
-		attempts++;
-	}
-	return attempts > opts->attempts_max ? attempts : opts->attempts_max;
-}
-
-static void fill_defaults(dp_job_options *opts)
-{
-	if (opts->attempts_max == 0) {
-		opts->attempts_max = ATTEMPTS_DEFAULT;
-	}
-	if (opts->batch_events == 0) {
-		opts->batch_events = BATCH_EVENTS_DEFAULT;
-	}
-	if (opts->flush_interval_ns == 0) {
-		opts->flush_interval_ns = FLUSH_INTERVAL_DEFAULT;
-	}
-	if (opts->flush_bytes == 0) {
-		opts->flush_bytes = FLUSH_BYTES_DEFAULT;
-	}
-	if (opts->retry_first_ns == 0) {
-		opts->retry_first_ns = RETRY_FIRST_DEFAULT;
-	}
-	if (opts->retry_max_ns == 0) {
-		opts->retry_max_ns = RETRY_MAX_DEFAULT;
-	}
-}
-
-static dp_status adopt_options(
-	dp_job_options *opts, const dp_job_options *given, dp_error **err)
-{
-	dp_status st = dpi_adopt(opts, sizeof(*opts), given,
-		DPI_SIZE_UP_TO(dp_job_options, retry_max_ns), "job options",
-		"DP_JOB_OPTIONS_INIT", err);
-
-	if (st != DP_OK) {
-		return st;
-	}
-	if (opts->flush_interval_ns < 0 || opts->retry_first_ns < 0 ||
-		opts->retry_max_ns < 0) {
-		return dpi_error_set(
-			err, DP_EINVAL, "job options: a time is negative");
-	}
-	fill_defaults(opts);
-	return DP_OK;
-}
 
 /* A job that read its own output would never end. */
 static dp_status check_no_circle(
@@ -199,7 +136,7 @@ static dpi_job *make_job(dp_runtime *rt, uint32_t *news,
 	job->news = news;
 	job->hub = spec->hub;
 	job->opts = *opts;
-	job->crash_attempts = crash_attempts(opts);
+	job->crash_attempts = dpi_job_crash_attempts(opts);
 	if (job->opts.target == NULL) {
 		job->opts.target = spec->hub;
 	}
@@ -234,7 +171,7 @@ dp_status dpi_job_new(dpi_job **ret_job, dp_runtime *rt, uint32_t *news,
 			spec->name != NULL ? spec->name : "(NULL)",
 			NAME_MAX_CHARS);
 	}
-	st = adopt_options(&opts, given, err);
+	st = dpi_job_options_adopt(&opts, given, err);
 	if (st != DP_OK) {
 		return dpi_error_prefix(err, st, "job %s", spec->name);
 	}
