@@ -430,7 +430,7 @@ static void stop_thread(dpi_memory_hub *hub)
 	}
 	dpi_lock(&hub->lock);
 	hub->is_closing = true;
-	dpi_os_ring(hub->os, hub->alarm, 0);
+	hub->os->alarm_stop(hub->os->self, hub->alarm);
 	dpi_unlock(&hub->lock);
 	dpi_thread_join(hub->thread);
 	(void)hub->os->alarm_close(hub->os->self, hub->alarm);

@@ -111,6 +111,11 @@ struct dpi_os {
 	int (*alarm_open)(void *self);
 	int (*alarm_set)(void *self, int alarm, dp_time_ns at_monotonic_ns);
 	int (*alarm_wait)(void *self, int alarm); /* clears it */
+	/*
+	 * Rings it for the last time, for a thread that has to end: unlike
+	 * alarm_set, it has no way to fail.
+	 */
+	void (*alarm_stop)(void *self, int alarm);
 	int (*alarm_close)(void *self, int alarm);
 
 	/*
@@ -133,9 +138,9 @@ const dpi_os *dpi_os_real(void);
 dp_time_ns dpi_os_deadline(const dpi_os *os, dp_time_ns timeout_ns);
 
 /*
- * Sets an alarm that has to ring, or events would stay where they are and a
- * thread would never end: what the system refuses is tried again, many times.
- * Linux has no reason to refuse it.
+ * Sets an alarm that has to ring, or events would stay where they are until
+ * somebody flushes: what the system refuses is tried again, many times. Linux
+ * has no reason to refuse it.
  */
 void dpi_os_ring(const dpi_os *os, int alarm, dp_time_ns at_monotonic_ns);
 

@@ -265,6 +265,7 @@ const dpi_os *dpi_os_real(void)
 		.alarm_open = dpi_real_alarm_open,
 		.alarm_set = dpi_real_alarm_set,
 		.alarm_wait = dpi_real_alarm_wait,
+		.alarm_stop = dpi_real_alarm_stop,
 		.alarm_close = dpi_real_alarm_close,
 		.watch_open = dpi_real_watch_open,
 		.watch_wait = dpi_real_watch_wait,

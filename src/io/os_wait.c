@@ -118,6 +118,12 @@ int dpi_real_alarm_wait(void *self, int alarm)
 	return n >= 0 ? 0 : -errno;
 }
 
+/* Either of two calls would do. */
+void dpi_real_alarm_stop(void *self, int alarm)
+{
+	(void)dpi_real_alarm_set(self, alarm, 0);
+}
+
 int dpi_real_alarm_close(void *self, int alarm)
 {
 	(void)self;

@@ -19,6 +19,7 @@ void dpi_real_wake(void *self, uint32_t *word, int count);
 int dpi_real_alarm_open(void *self);
 int dpi_real_alarm_set(void *self, int alarm, dp_time_ns at_monotonic_ns);
 int dpi_real_alarm_wait(void *self, int alarm);
+void dpi_real_alarm_stop(void *self, int alarm);
 int dpi_real_alarm_close(void *self, int alarm);
 
 int dpi_real_watch_open(void *self, const char *path);

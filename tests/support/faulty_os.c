@@ -348,6 +348,13 @@ static int f_alarm_wait(void *self, int alarm)
 	return rc == 0 ? f->inner->alarm_wait(f->inner->self, alarm) : rc;
 }
 
+static void f_alarm_stop(void *self, int alarm)
+{
+	struct faulty_os *f = self;
+
+	f->inner->alarm_stop(f->inner->self, alarm);
+}
+
 static int f_alarm_close(void *self, int alarm)
 {
 	struct faulty_os *f = self;
@@ -416,6 +423,7 @@ static const dpi_os table = {
 	.alarm_open = f_alarm_open,
 	.alarm_set = f_alarm_set,
 	.alarm_wait = f_alarm_wait,
+	.alarm_stop = f_alarm_stop,
 	.alarm_close = f_alarm_close,
 	.watch_open = f_watch_open,
 	.watch_wait = f_watch_wait,

@@ -561,6 +561,11 @@ static int s_alarm_wait(void *self, int alarm)
 	return clock_of(self)->alarm_wait(clock_of(self)->self, alarm);
 }
 
+static void s_alarm_stop(void *self, int alarm)
+{
+	clock_of(self)->alarm_stop(clock_of(self)->self, alarm);
+}
+
 static int s_alarm_close(void *self, int alarm)
 {
 	return clock_of(self)->alarm_close(clock_of(self)->self, alarm);
@@ -594,5 +599,6 @@ const dpi_os sim_os_table = {
 	.alarm_open = s_alarm_open,
 	.alarm_set = s_alarm_set,
 	.alarm_wait = s_alarm_wait,
+	.alarm_stop = s_alarm_stop,
 	.alarm_close = s_alarm_close,
 };

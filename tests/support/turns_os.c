@@ -467,6 +467,12 @@ static int t_alarm_wait(void *self, int alarm)
 	return 0;
 }
 
+static void t_alarm_stop(void *self, int alarm)
+{
+	turns.alarms[alarm] = 0;
+	(void)begin(self);
+}
+
 static int t_alarm_close(void *self, int alarm)
 {
 	(void)begin(self);
@@ -502,6 +508,7 @@ static const dpi_os table = {
 	.alarm_open = t_alarm_open,
 	.alarm_set = t_alarm_set,
 	.alarm_wait = t_alarm_wait,
+	.alarm_stop = t_alarm_stop,
 	.alarm_close = t_alarm_close,
 };
 

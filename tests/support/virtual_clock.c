@@ -186,6 +186,11 @@ static int clock_alarm_set(void *self, int alarm, dp_time_ns at_monotonic_ns)
 	return 0;
 }
 
+static void clock_alarm_stop(void *self, int alarm)
+{
+	(void)clock_alarm_set(self, alarm, 0);
+}
+
 static int clock_alarm_wait(void *self, int alarm)
 {
 	struct virtual_clock *clock = self;
@@ -343,6 +348,7 @@ static const dpi_os table = {
 	.alarm_open = clock_alarm_open,
 	.alarm_set = clock_alarm_set,
 	.alarm_wait = clock_alarm_wait,
+	.alarm_stop = clock_alarm_stop,
 	.alarm_close = clock_alarm_close,
 };
 

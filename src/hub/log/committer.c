@@ -202,7 +202,7 @@ void dpi_log_committer_stop(dpi_log_committer *committer)
 
 	dpi_lock(&committer->lock);
 	committer->must_stop = true;
-	dpi_os_ring(os, committer->alarm, os->monotonic(os->self));
+	os->alarm_stop(os->self, committer->alarm);
 	dpi_unlock(&committer->lock);
 	dpi_thread_join(committer->thread);
 }

@@ -272,6 +272,18 @@ static void a_watch_ends_with_its_file(void **state)
 	assert_int_equal(os->watch_close(os->self, watch), 0);
 }
 
+static void an_alarm_that_is_stopped_rings_though_it_was_set_to_later(
+	void **state)
+{
+	int alarm = os->alarm_open(os->self);
+
+	(void)state;
+	assert_int_equal(os->alarm_set(os->self, alarm, DP_FOREVER), 0);
+	os->alarm_stop(os->self, alarm);
+	assert_int_equal(os->alarm_wait(os->self, alarm), 0);
+	assert_int_equal(os->alarm_close(os->self, alarm), 0);
+}
+
 static void an_alarm_does_not_fire_early(void **state)
 {
 	int alarm = os->alarm_open(os->self);
@@ -373,6 +385,7 @@ int main(void)
 		ON_DISK(an_alarm_in_the_past_fires_at_once),
 		ON_DISK(a_watch_tells_who_closes_what_he_might_write),
 		ON_DISK(a_watch_ends_with_its_file),
+		ON_DISK(an_alarm_that_is_stopped_rings_though_it_was_set_to_later),
 		ON_DISK(an_alarm_does_not_fire_early),
 		ON_DISK(a_signal_does_not_end_an_alarm),
 		ON_DISK(deadlines_do_not_wrap),
