@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "codec/json_text.h"
-#include "codec/writer.h"
+#include "codec/output.h"
 
 /* A record has at most 64 MiB, its base64 a third more. */
 #define LINE_MAX ((size_t)256 << 20)
@@ -53,18 +53,18 @@ static void add_name(struct json_line *line, const char *name)
 }
 
 /* What a scalar is written with. */
-static dpi_writer begin_value(struct json_line *line)
+static dpi_output begin_value(struct json_line *line)
 {
-	dpi_writer writer;
+	dpi_output output;
 
-	dpi_writer_begin(&writer, &line->buf, LINE_MAX);
-	return writer;
+	dpi_output_begin(&output, &line->buf, LINE_MAX);
+	return output;
 }
 
 static void end_value(
-	struct json_line *line, dpi_writer *writer, bool is_written)
+	struct json_line *line, dpi_output *output, bool is_written)
 {
-	dp_status st = dpi_writer_finish(writer);
+	dp_status st = dpi_output_finish(output);
 
 	if (st != DP_OK || !is_written) {
 		line->buf.failed = st != DP_OK ? st : DP_ENOMEM;
@@ -85,7 +85,7 @@ void json_line_bool(struct json_line *line, const char *name, bool value)
 
 void json_line_text(struct json_line *line, const char *name, dp_bytes text)
 {
-	dpi_writer writer;
+	dpi_output output;
 
 	if (!dpi_utf8_valid(text.data, text.size)) {
 		char other[128];
@@ -95,17 +95,17 @@ void json_line_text(struct json_line *line, const char *name, dp_bytes text)
 		return;
 	}
 	add_name(line, name);
-	writer = begin_value(line);
-	end_value(line, &writer, dpi_json_string(&writer, text));
+	output = begin_value(line);
+	end_value(line, &output, dpi_json_string(&output, text));
 }
 
 void json_line_base64(struct json_line *line, const char *name, dp_bytes bytes)
 {
-	dpi_writer writer;
+	dpi_output output;
 
 	add_name(line, name);
-	writer = begin_value(line);
-	end_value(line, &writer, dpi_json_base64(&writer, bytes));
+	output = begin_value(line);
+	end_value(line, &output, dpi_json_base64(&output, bytes));
 }
 
 void json_line_hex(struct json_line *line, const char *name, dp_bytes bytes)
@@ -128,15 +128,15 @@ void json_line_time(struct json_line *line, const char *name, int64_t ns)
 {
 	int64_t seconds = ns / NS_PER_S - (ns % NS_PER_S < 0);
 	int32_t nanos = (int32_t)(ns - seconds * NS_PER_S);
-	dpi_writer writer;
+	dpi_output output;
 	bool is_written;
 
 	add_name(line, name);
-	writer = begin_value(line);
-	is_written = dpi_writer_byte(&writer, '"') &&
-		dpi_json_timestamp(&writer, seconds, nanos, false) &&
-		dpi_writer_byte(&writer, '"');
-	end_value(line, &writer, is_written);
+	output = begin_value(line);
+	is_written = dpi_output_byte(&output, '"') &&
+		dpi_json_timestamp(&output, seconds, nanos, false) &&
+		dpi_output_byte(&output, '"');
+	end_value(line, &output, is_written);
 }
 
 void json_line_open(struct json_line *line, const char *name)

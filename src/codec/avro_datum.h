@@ -30,41 +30,41 @@
  * of the event has then to be taken back and scanned, so that a message within
  * others is not read once more for each of them.
  */
-DP_NODISCARD bool dpi_datum_straight(dpi_coder *coder, dpi_writer *writer,
+DP_NODISCARD bool dpi_datum_straight(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_node *node, dpi_run piece);
 
 /* What a field has, without the branch of its union. */
-DP_NODISCARD bool dpi_datum_value(dpi_coder *coder, dpi_writer *writer,
+DP_NODISCARD bool dpi_datum_value(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_field *field, const dpi_slot *slot);
 
 /* A map whose entries lie in the runs of slot. */
-DP_NODISCARD bool dpi_datum_map(dpi_coder *coder, dpi_writer *writer,
+DP_NODISCARD bool dpi_datum_map(dpi_coder *coder, dpi_output *output,
 	dpi_frame *frame, const dpi_slot *slot);
 
 /* The columns that are not fields. */
 DP_NODISCARD bool dpi_datum_extra(
-	dpi_coder *coder, dpi_writer *writer, dpi_frame *frame);
+	dpi_coder *coder, dpi_output *output, dpi_frame *frame);
 
 /* An enum's number that has no label. */
-DP_NODISCARD bool dpi_datum_number(dpi_writer *writer, int32_t number);
+DP_NODISCARD bool dpi_datum_number(dpi_output *output, int32_t number);
 
-static inline void dpi_datum_long_unchecked(dpi_writer *writer, int64_t value)
+static inline void dpi_datum_long_unchecked(dpi_output *output, int64_t value)
 {
 	uint64_t bits = (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
 
 	if (bits < 0x80) {
-		*writer->p++ = (uint8_t)bits;
+		*output->p++ = (uint8_t)bits;
 	} else {
-		writer->p = dpi_put_varint(writer->p, bits);
+		output->p = dpi_put_varint(output->p, bits);
 	}
 }
 
-static inline bool dpi_datum_long(dpi_writer *writer, int64_t value)
+static inline bool dpi_datum_long(dpi_output *output, int64_t value)
 {
-	if (!dpi_writer_need(writer, DPI_VARINT_MAX)) {
+	if (!dpi_output_need(output, DPI_VARINT_MAX)) {
 		return false;
 	}
-	dpi_datum_long_unchecked(writer, value);
+	dpi_datum_long_unchecked(output, value);
 	return true;
 }
 
@@ -73,87 +73,87 @@ static inline bool dpi_datum_long(dpi_writer *writer, int64_t value)
  * of a fixed size, which needs no call.
  */
 static inline bool dpi_datum_bytes(
-	dpi_writer *writer, const uint8_t *data, size_t size, size_t readable)
+	dpi_output *output, const uint8_t *data, size_t size, size_t readable)
 {
-	if (!dpi_writer_need(
-		    writer, DPI_VARINT_MAX + DPI_DATUM_LONGER + size)) {
+	if (!dpi_output_need(
+		    output, DPI_VARINT_MAX + DPI_DATUM_LONGER + size)) {
 		return false;
 	}
-	dpi_datum_long_unchecked(writer, (int64_t)size);
+	dpi_datum_long_unchecked(output, (int64_t)size);
 	if (size <= DPI_DATUM_SHORT && readable >= DPI_DATUM_SHORT) {
-		memcpy(writer->p, data, DPI_DATUM_SHORT);
+		memcpy(output->p, data, DPI_DATUM_SHORT);
 	} else if (size <= DPI_DATUM_LONGER && readable >= DPI_DATUM_LONGER) {
-		memcpy(writer->p, data, DPI_DATUM_LONGER);
+		memcpy(output->p, data, DPI_DATUM_LONGER);
 	} else if (size > 0) {
-		memcpy(writer->p, data, size);
+		memcpy(output->p, data, size);
 	}
-	writer->p += size;
+	output->p += size;
 	return true;
 }
 
-static inline bool dpi_datum_text(dpi_writer *writer, dp_bytes bytes)
+static inline bool dpi_datum_text(dpi_output *output, dp_bytes bytes)
 {
-	return dpi_datum_bytes(writer, bytes.data, bytes.size, 0);
+	return dpi_datum_bytes(output, bytes.data, bytes.size, 0);
 }
 
 /* Part of the wire. */
 static inline bool dpi_datum_span(
-	const dpi_coder *coder, dpi_writer *writer, const dpi_slot *slot)
+	const dpi_coder *coder, dpi_output *output, const dpi_slot *slot)
 {
 	const uint8_t *data = coder->wire + slot->start;
 
-	return dpi_datum_bytes(writer, data, slot->size,
+	return dpi_datum_bytes(output, data, slot->size,
 		slot->size > 0 ? (size_t)(coder->wire_end - data) : 0);
 }
 
 /* decimal(20, 0): two's complement, big-endian, as short as it can be. */
-static inline bool dpi_datum_decimal(dpi_writer *writer, uint64_t value)
+static inline bool dpi_datum_decimal(dpi_output *output, uint64_t value)
 {
 	size_t size = 1;
 
 	while (size < 9 && value >> (8 * size - 1) != 0) {
 		size++;
 	}
-	dpi_datum_long_unchecked(writer, (int64_t)size);
+	dpi_datum_long_unchecked(output, (int64_t)size);
 	if (size == 9) {
-		*writer->p++ = 0;
+		*output->p++ = 0;
 		size = 8;
 	}
 	while (size-- > 0) {
-		*writer->p++ = (uint8_t)(value >> 8 * size);
+		*output->p++ = (uint8_t)(value >> 8 * size);
 	}
 	return true;
 }
 
 static inline bool dpi_datum_enum(
-	dpi_writer *writer, const dpi_plan_enum *enumeration, int32_t number)
+	dpi_output *output, const dpi_plan_enum *enumeration, int32_t number)
 {
 	const dpi_plan_label *label = dpi_plan_enum_find(enumeration, number);
 
-	return label != NULL ? dpi_datum_text(writer, label->name)
-			     : dpi_datum_number(writer, number);
+	return label != NULL ? dpi_datum_text(output, label->name)
+			     : dpi_datum_number(output, number);
 }
 
 static inline bool dpi_datum_string(
-	dpi_coder *coder, dpi_writer *writer, const dpi_slot *slot)
+	dpi_coder *coder, dpi_output *output, const dpi_slot *slot)
 {
 	dp_bytes text;
 
 	return dpi_value_text(coder, slot, &text) &&
-		dpi_datum_span(coder, writer, slot);
+		dpi_datum_span(coder, output, slot);
 }
 
-static inline bool dpi_datum_float(dpi_writer *writer, uint64_t bits)
+static inline bool dpi_datum_float(dpi_output *output, uint64_t bits)
 {
-	dpi_store_u32(writer->p, (uint32_t)bits);
-	writer->p += 4;
+	dpi_store_u32(output->p, (uint32_t)bits);
+	output->p += 4;
 	return true;
 }
 
-static inline bool dpi_datum_double(dpi_writer *writer, uint64_t bits)
+static inline bool dpi_datum_double(dpi_output *output, uint64_t bits)
 {
-	dpi_store_u64(writer->p, bits);
-	writer->p += 8;
+	dpi_store_u64(output->p, bits);
+	output->p += 8;
 	return true;
 }
 

@@ -15,23 +15,23 @@
 
 /* An empty value as its column has it. */
 static NOINLINE bool put_default(
-	dpi_coder *coder, dpi_writer *writer, const dpi_plan_field *f)
+	dpi_coder *coder, dpi_output *output, const dpi_plan_field *f)
 {
-	*writer->p++ = 2;
-	return dpi_datum_value(coder, writer, f, &dpi_slot_empty);
+	*output->p++ = 2;
+	return dpi_datum_value(coder, output, f, &dpi_slot_empty);
 }
 
 static inline bool put_absent(
-	dpi_coder *coder, dpi_writer *writer, const dpi_plan_field *f)
+	dpi_coder *coder, dpi_output *output, const dpi_plan_field *f)
 {
-	if (!dpi_writer_need(writer, DPI_DATUM_ROOM)) {
+	if (!dpi_output_need(output, DPI_DATUM_ROOM)) {
 		return false;
 	}
 	if (f->is_repeated || f->has_presence) {
-		*writer->p++ = 0;
+		*output->p++ = 0;
 		return !f->field->is_required;
 	}
-	return put_default(coder, writer, f);
+	return put_default(coder, output, f);
 }
 
 static inline uint32_t offset_of(const dpi_coder *coder, const uint8_t *p)
@@ -87,34 +87,34 @@ static inline const uint8_t *read_value(const dpi_coder *coder, dpi_read read,
 }
 
 /* The kinds that most fields are of; there is DPI_DATUM_ROOM. */
-static inline bool put_value(dpi_coder *coder, dpi_writer *writer,
+static inline bool put_value(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_field *f, const dpi_slot *slot)
 {
 	switch (f->kind) {
 	case DPI_KIND_STRING:
-		return dpi_datum_string(coder, writer, slot);
+		return dpi_datum_string(coder, output, slot);
 	case DPI_KIND_INT64:
-		dpi_datum_long_unchecked(writer, (int64_t)slot->bits);
+		dpi_datum_long_unchecked(output, (int64_t)slot->bits);
 		return true;
 	case DPI_KIND_INT32:
-		dpi_datum_long_unchecked(writer, (int32_t)slot->bits);
+		dpi_datum_long_unchecked(output, (int32_t)slot->bits);
 		return true;
 	case DPI_KIND_UINT32:
-		dpi_datum_long_unchecked(writer, (uint32_t)slot->bits);
+		dpi_datum_long_unchecked(output, (uint32_t)slot->bits);
 		return true;
 	case DPI_KIND_UINT64:
-		return dpi_datum_decimal(writer, slot->bits);
+		return dpi_datum_decimal(output, slot->bits);
 	case DPI_KIND_BOOL:
-		*writer->p++ = slot->bits != 0;
+		*output->p++ = slot->bits != 0;
 		return true;
 	case DPI_KIND_ENUM:
 		return dpi_datum_enum(
-			writer, f->enumeration, (int32_t)slot->bits);
+			output, f->enumeration, (int32_t)slot->bits);
 	case DPI_KIND_RECORD:
-		return dpi_datum_straight(coder, writer, f->child,
+		return dpi_datum_straight(coder, output, f->child,
 			(dpi_run){slot->start, slot->start + slot->size, 0});
 	default:
-		return dpi_datum_value(coder, writer, f, slot);
+		return dpi_datum_value(coder, output, f, slot);
 	}
 }
 
@@ -135,7 +135,7 @@ static bool is_known(const dpi_plan_field *f, const dpi_slot *slot)
 	return dpi_plan_enum_find(f->enumeration, (int32_t)slot->bits) != NULL;
 }
 
-static inline const uint8_t *put_single(dpi_coder *coder, dpi_writer *writer,
+static inline const uint8_t *put_single(dpi_coder *coder, dpi_output *output,
 	dpi_frame *frame, const dpi_plan_field *f, const uint8_t *p,
 	const uint8_t *end)
 {
@@ -144,11 +144,11 @@ static inline const uint8_t *put_single(dpi_coder *coder, dpi_writer *writer,
 	p = read_value(coder, f->read, p, end, &slot);
 	if (p == NULL || (f->oneof != 0 && !choose(frame, f)) ||
 		(f->read == DPI_READ_ENUM && !is_known(f, &slot)) ||
-		!dpi_writer_need(writer, DPI_DATUM_ROOM)) {
+		!dpi_output_need(output, DPI_DATUM_ROOM)) {
 		return NULL;
 	}
-	*writer->p++ = 2;
-	return put_value(coder, writer, f, &slot) ? p : NULL;
+	*output->p++ = 2;
+	return put_value(coder, output, f, &slot) ? p : NULL;
 }
 
 /* How many fields with the tag of f, whose first value is at p, follow one
@@ -173,27 +173,27 @@ static uint32_t count_fields(const dpi_coder *coder, const dpi_plan_field *f,
 	return count;
 }
 
-static NOINLINE const uint8_t *put_array(dpi_coder *coder, dpi_writer *writer,
+static NOINLINE const uint8_t *put_array(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_field *f, const uint8_t *p, const uint8_t *end)
 {
 	const uint8_t *last = NULL;
 	uint32_t count = count_fields(coder, f, p, end, &last);
 	uint32_t tag;
 
-	if (count == 0 || !dpi_datum_long(writer, count)) {
+	if (count == 0 || !dpi_datum_long(output, count)) {
 		return NULL;
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		dpi_slot slot;
 
 		p = read_value(coder, f->element, p, last, &slot);
-		if (!dpi_writer_need(writer, DPI_DATUM_ROOM) ||
-			!put_value(coder, writer, f, &slot)) {
+		if (!dpi_output_need(output, DPI_DATUM_ROOM) ||
+			!put_value(coder, output, f, &slot)) {
 			return NULL;
 		}
 		p = i + 1 < count ? dpi_wire_get_tag(p, last, &tag) : last;
 	}
-	return dpi_writer_byte(writer, 0) ? last : NULL;
+	return dpi_output_byte(output, 0) ? last : NULL;
 }
 
 /* Varints that are whole end in a byte below 0x80. */
@@ -215,7 +215,7 @@ static int64_t count_packed(
 	}
 }
 
-static NOINLINE const uint8_t *put_packed(dpi_coder *coder, dpi_writer *writer,
+static NOINLINE const uint8_t *put_packed(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_field *f, const uint8_t *p, const uint8_t *end)
 {
 	dpi_slot slot;
@@ -227,17 +227,17 @@ static NOINLINE const uint8_t *put_packed(dpi_coder *coder, dpi_writer *writer,
 	}
 	p = coder->wire + slot.start;
 	count = count_packed(f, p, end);
-	if (count < 0 || (count > 0 && !dpi_datum_long(writer, count))) {
+	if (count < 0 || (count > 0 && !dpi_datum_long(output, count))) {
 		return NULL;
 	}
 	while (p < end) {
 		p = read_value(coder, f->element, p, end, &slot);
-		if (p == NULL || !dpi_writer_need(writer, DPI_DATUM_ROOM) ||
-			!put_value(coder, writer, f, &slot)) {
+		if (p == NULL || !dpi_output_need(output, DPI_DATUM_ROOM) ||
+			!put_value(coder, output, f, &slot)) {
 			return NULL;
 		}
 	}
-	return dpi_writer_byte(writer, 0) ? p : NULL;
+	return dpi_output_byte(output, 0) ? p : NULL;
 }
 
 typedef struct entry {
@@ -302,24 +302,24 @@ static size_t insert(const dpi_coder *coder, entry *entries, size_t count,
 	return count + 1;
 }
 
-static bool put_entries(dpi_coder *coder, dpi_writer *writer,
+static bool put_entries(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_node *node, const entry *entries, size_t count)
 {
-	if (!dpi_datum_long(writer, (int64_t)count)) {
+	if (!dpi_datum_long(output, (int64_t)count)) {
 		return false;
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (!dpi_datum_string(coder, writer, &entries[i].key) ||
-			!dpi_writer_need(writer, DPI_DATUM_ROOM) ||
-			!put_value(coder, writer, node->value,
+		if (!dpi_datum_string(coder, output, &entries[i].key) ||
+			!dpi_output_need(output, DPI_DATUM_ROOM) ||
+			!put_value(coder, output, node->value,
 				&entries[i].value)) {
 			return false;
 		}
 	}
-	return dpi_writer_byte(writer, 0);
+	return dpi_output_byte(output, 0);
 }
 
-static const uint8_t *put_few(dpi_coder *coder, dpi_writer *writer,
+static const uint8_t *put_few(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_field *f, const uint8_t *p, const uint8_t *end)
 {
 	entry entries[ENTRIES_MAX];
@@ -336,11 +336,11 @@ static const uint8_t *put_few(dpi_coder *coder, dpi_writer *writer,
 		count = insert(coder, entries, count, &added);
 		p = p < end ? dpi_wire_get_tag(p, end, &tag) : p;
 	}
-	return put_entries(coder, writer, f->child, entries, count) ? p : NULL;
+	return put_entries(coder, output, f->child, entries, count) ? p : NULL;
 }
 
 /* The way of all maps. */
-static const uint8_t *put_sorted(dpi_coder *coder, dpi_writer *writer,
+static const uint8_t *put_sorted(dpi_coder *coder, dpi_output *output,
 	dpi_frame *frame, uint32_t count, const uint8_t *field,
 	const uint8_t *end)
 {
@@ -355,7 +355,7 @@ static const uint8_t *put_sorted(dpi_coder *coder, dpi_writer *writer,
 		(void)dpi_coder_fail_buffer(coder, st);
 		return NULL;
 	}
-	return dpi_datum_map(coder, writer, frame, &slot) ? end : NULL;
+	return dpi_datum_map(coder, output, frame, &slot) ? end : NULL;
 }
 
 /* Texts to what is not a message are sorted here, if they are few. */
@@ -366,7 +366,7 @@ static bool is_simple(const dpi_plan_node *node)
 		node->value->element < DPI_READ_ENUM;
 }
 
-static NOINLINE const uint8_t *put_map(dpi_coder *coder, dpi_writer *writer,
+static NOINLINE const uint8_t *put_map(dpi_coder *coder, dpi_output *output,
 	dpi_frame *frame, const dpi_plan_field *f, const uint8_t *field,
 	const uint8_t *p, const uint8_t *end)
 {
@@ -379,36 +379,36 @@ static NOINLINE const uint8_t *put_map(dpi_coder *coder, dpi_writer *writer,
 		return NULL;
 	}
 	if (count <= ENTRIES_MAX && is_simple(f->child)) {
-		done = put_few(coder, writer, f, p, last);
+		done = put_few(coder, output, f, p, last);
 	}
-	if (done == NULL && coder->failed == DP_OK && writer->failed == DP_OK) {
-		done = put_sorted(coder, writer, frame, count, field, last);
+	if (done == NULL && coder->failed == DP_OK && output->failed == DP_OK) {
+		done = put_sorted(coder, output, frame, count, field, last);
 	}
 	return done;
 }
 
-static inline const uint8_t *put_field(dpi_coder *coder, dpi_writer *writer,
+static inline const uint8_t *put_field(dpi_coder *coder, dpi_output *output,
 	dpi_frame *frame, const dpi_plan_field *f, uint32_t tag,
 	const uint8_t *field, const uint8_t *p, const uint8_t *end)
 {
 	frame->field = f;
 	if (!f->is_repeated) {
-		return put_single(coder, writer, frame, f, p, end);
+		return put_single(coder, output, frame, f, p, end);
 	}
 	if (f->read == DPI_READ_MAP) {
-		return put_map(coder, writer, frame, f, field, p, end);
+		return put_map(coder, output, frame, f, field, p, end);
 	}
 	if (f->read != DPI_READ_REPEATED) {
 		return NULL;
 	}
-	return tag == f->tag ? put_array(coder, writer, f, p, end)
-			     : put_packed(coder, writer, f, p, end);
+	return tag == f->tag ? put_array(coder, output, f, p, end)
+			     : put_packed(coder, output, f, p, end);
 }
 
 /* All fields, and what is absent between them; returns the column after the
  * last one. */
 static inline const dpi_plan_field *put_fields(dpi_coder *coder,
-	dpi_writer *writer, dpi_frame *frame, const uint8_t *p,
+	dpi_output *output, dpi_frame *frame, const uint8_t *p,
 	const uint8_t *end)
 {
 	const dpi_plan_field *f = frame->node->fields;
@@ -423,12 +423,12 @@ static inline const dpi_plan_field *put_fields(dpi_coder *coder,
 		}
 		while (f->tag != tag && f->packed_tag != tag) {
 			/* The one behind the last has tag 0. */
-			if (f->tag == 0 || !put_absent(coder, writer, f)) {
+			if (f->tag == 0 || !put_absent(coder, output, f)) {
 				return NULL;
 			}
 			f++;
 		}
-		p = put_field(coder, writer, frame, f, tag, field, p, end);
+		p = put_field(coder, output, frame, f, tag, field, p, end);
 		if (p == NULL) {
 			return NULL;
 		}
@@ -439,16 +439,16 @@ static inline const dpi_plan_field *put_fields(dpi_coder *coder,
 
 /* The columns that are not fields; mostly one, without unknown fields. */
 static inline bool put_end(
-	dpi_coder *coder, dpi_writer *writer, dpi_frame *frame)
+	dpi_coder *coder, dpi_output *output, dpi_frame *frame)
 {
 	if (frame->node->type->oneof_count == 0 &&
 		coder->unknown.size == frame->unknown_mark) {
-		return dpi_writer_byte(writer, 0);
+		return dpi_output_byte(output, 0);
 	}
-	return dpi_datum_extra(coder, writer, frame);
+	return dpi_datum_extra(coder, output, frame);
 }
 
-bool dpi_datum_straight(dpi_coder *coder, dpi_writer *writer,
+bool dpi_datum_straight(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_node *node, dpi_run piece)
 {
 	dpi_frame *frame = dpi_coder_enter(coder, node);
@@ -457,17 +457,17 @@ bool dpi_datum_straight(dpi_coder *coder, dpi_writer *writer,
 	if (frame == NULL || piece.next != 0) {
 		return false;
 	}
-	f = put_fields(coder, writer, frame, coder->wire + piece.start,
+	f = put_fields(coder, output, frame, coder->wire + piece.start,
 		coder->wire + piece.end);
 	if (f == NULL) {
 		return false;
 	}
 	for (; f->tag != 0; f++) {
-		if (!put_absent(coder, writer, f)) {
+		if (!put_absent(coder, output, f)) {
 			return false;
 		}
 	}
-	if (!put_end(coder, writer, frame)) {
+	if (!put_end(coder, output, frame)) {
 		return false;
 	}
 	dpi_coder_leave(coder);

@@ -3,7 +3,7 @@
 #define DPI_CODEC_CODER_H
 
 #include "codec/plan_tables.h"
-#include "codec/writer.h"
+#include "codec/output.h"
 
 /*
  * The scratch memory of one thread that encodes: a frame for each message

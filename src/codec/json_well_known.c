@@ -8,7 +8,7 @@
 #include "codec/scan.h"
 #include "codec/value.h"
 
-bool dpi_json_struct(dpi_coder *coder, dpi_writer *writer,
+bool dpi_json_struct(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_node *node, dpi_run pieces)
 {
 	dpi_frame *frame = dpi_coder_enter(coder, node);
@@ -18,14 +18,14 @@ bool dpi_json_struct(dpi_coder *coder, dpi_writer *writer,
 	}
 	frame->field = &node->fields[0];
 	if (!dpi_json_repeated(
-		    coder, writer, frame->field, dpi_frame_slot(frame, 0))) {
+		    coder, output, frame->field, dpi_frame_slot(frame, 0))) {
 		return false;
 	}
 	dpi_coder_leave_text(coder);
 	return true;
 }
 
-bool dpi_json_any_value(dpi_coder *coder, dpi_writer *writer,
+bool dpi_json_any_value(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_node *node, dpi_run pieces)
 {
 	dpi_frame *frame = dpi_coder_enter(coder, node);
@@ -38,7 +38,7 @@ bool dpi_json_any_value(dpi_coder *coder, dpi_writer *writer,
 	chosen = dpi_frame_chosen(frame, 0);
 	if (chosen == NULL) {
 		dpi_coder_leave_text(coder);
-		return dpi_writer_text(writer, "null");
+		return dpi_output_text(output, "null");
 	}
 	frame->field = chosen;
 	slot = &frame->slots[chosen - node->fields];
@@ -47,7 +47,7 @@ bool dpi_json_any_value(dpi_coder *coder, dpi_writer *writer,
 		return dpi_coder_fail(coder, DP_ESCHEMA,
 			"a Value has no form for NaN and Infinity");
 	}
-	if (!dpi_json_value(coder, writer, chosen, slot)) {
+	if (!dpi_json_value(coder, output, chosen, slot)) {
 		return false;
 	}
 	dpi_coder_leave_text(coder);
@@ -60,7 +60,7 @@ static bool is_lower(uint8_t c)
 }
 
 /* "a_b.c" becomes "aB.c"; what would not come back so is refused. */
-static bool put_path(dpi_coder *coder, dpi_writer *writer, dp_bytes path)
+static bool put_path(dpi_coder *coder, dpi_output *output, dp_bytes path)
 {
 	const uint8_t *p = path.data;
 
@@ -74,14 +74,14 @@ static bool put_path(dpi_coder *coder, dpi_writer *writer, dp_bytes path)
 			return dpi_coder_fail(coder, DP_ESCHEMA,
 				"a path of a FieldMask has no form in JSON");
 		}
-		if (!dpi_writer_byte(writer, c)) {
+		if (!dpi_output_byte(output, c)) {
 			return false;
 		}
 	}
 	return true;
 }
 
-bool dpi_json_field_mask(dpi_coder *coder, dpi_writer *writer,
+bool dpi_json_field_mask(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_node *node, dpi_run pieces)
 {
 	dpi_frame *frame = dpi_coder_enter(coder, node);
@@ -89,7 +89,7 @@ bool dpi_json_field_mask(dpi_coder *coder, dpi_writer *writer,
 	dpi_slot element;
 
 	if (frame == NULL || !dpi_scan(coder, frame, pieces) ||
-		!dpi_writer_byte(writer, '"')) {
+		!dpi_output_byte(output, '"')) {
 		return false;
 	}
 	frame->field = &node->fields[0];
@@ -99,12 +99,12 @@ bool dpi_json_field_mask(dpi_coder *coder, dpi_writer *writer,
 		dp_bytes path;
 
 		frame->element = i;
-		if ((i > 0 && !dpi_writer_byte(writer, ',')) ||
+		if ((i > 0 && !dpi_output_byte(output, ',')) ||
 			!dpi_value_text(coder, &element, &path) ||
-			!put_path(coder, writer, path)) {
+			!put_path(coder, output, path)) {
 			return false;
 		}
 	}
 	dpi_coder_leave_text(coder);
-	return dpi_writer_byte(writer, '"');
+	return dpi_output_byte(output, '"');
 }

@@ -86,10 +86,10 @@ static void set_int(dpi_cell *cell, int64_t value)
 }
 
 /* SQL stores NaN as NULL, which would be another value. */
-static bool set_real(dpi_writer *writer, dpi_cell *cell, double value)
+static bool set_real(dpi_output *output, dpi_cell *cell, double value)
 {
 	if (isnan(value)) {
-		return dpi_writer_text(writer, "NaN");
+		return dpi_output_text(output, "NaN");
 	}
 	cell->kind = DPI_CELL_REAL;
 	cell->real = value;
@@ -103,14 +103,14 @@ static void set_bytes(dpi_cell *cell, dpi_cell_kind kind, dp_bytes bytes)
 	cell->bytes = bytes.data != NULL ? bytes : dpi_bytes("", 0);
 }
 
-static bool set_enum(dpi_writer *writer, dpi_cell *cell,
+static bool set_enum(dpi_output *output, dpi_cell *cell,
 	const dpi_plan_field *field, int32_t number)
 {
 	const dpi_plan_label *label =
 		dpi_plan_enum_find(field->enumeration, number);
 
 	if (label == NULL) {
-		return dpi_json_int(writer, number);
+		return dpi_json_int(output, number);
 	}
 	set_bytes(cell, DPI_CELL_TEXT, label->name);
 	return true;
@@ -127,7 +127,7 @@ static bool set_string(dpi_coder *coder, dpi_cell *cell, const dpi_slot *slot)
 	return true;
 }
 
-static bool set_time(dpi_coder *coder, dpi_writer *writer, dpi_cell *cell,
+static bool set_time(dpi_coder *coder, dpi_output *output, dpi_cell *cell,
 	const dpi_plan_field *field, const dpi_slot *slot)
 {
 	dpi_time_value time;
@@ -138,7 +138,7 @@ static bool set_time(dpi_coder *coder, dpi_writer *writer, dpi_cell *cell,
 	}
 	if (field->kind == DPI_KIND_TIMESTAMP) {
 		return dpi_json_timestamp(
-			writer, time.seconds, time.nanos, true);
+			output, time.seconds, time.nanos, true);
 	}
 	if (!dpi_value_nanos(coder, time, &nanos)) {
 		return false;
@@ -147,17 +147,17 @@ static bool set_time(dpi_coder *coder, dpi_writer *writer, dpi_cell *cell,
 	return true;
 }
 
-static bool set_value(dpi_coder *coder, dpi_writer *writer, dpi_cell *cell,
+static bool set_value(dpi_coder *coder, dpi_output *output, dpi_cell *cell,
 	const dpi_plan_field *field, const dpi_slot *slot);
 
-static bool set_wrapper(dpi_coder *coder, dpi_writer *writer, dpi_cell *cell,
+static bool set_wrapper(dpi_coder *coder, dpi_output *output, dpi_cell *cell,
 	const dpi_plan_field *field, const dpi_slot *slot)
 {
 	dpi_frame *frame = dpi_coder_enter(coder, field->child);
 
 	if (frame == NULL ||
 		!dpi_scan(coder, frame, dpi_slot_pieces(coder, slot)) ||
-		!set_value(coder, writer, cell, &field->child->fields[0],
+		!set_value(coder, output, cell, &field->child->fields[0],
 			dpi_frame_slot(frame, 0))) {
 		return false;
 	}
@@ -166,32 +166,32 @@ static bool set_wrapper(dpi_coder *coder, dpi_writer *writer, dpi_cell *cell,
 }
 
 /* Sets the cell, or writes its text and leaves the cell as it was. */
-static bool set_value(dpi_coder *coder, dpi_writer *writer, dpi_cell *cell,
+static bool set_value(dpi_coder *coder, dpi_output *output, dpi_cell *cell,
 	const dpi_plan_field *field, const dpi_slot *slot)
 {
 	switch (field->kind) {
 	case DPI_KIND_UINT64:
-		return dpi_json_uint(writer, slot->bits);
+		return dpi_json_uint(output, slot->bits);
 	case DPI_KIND_FLOAT:
 		return set_real(
-			writer, cell, (double)dpi_value_float(slot->bits));
+			output, cell, (double)dpi_value_float(slot->bits));
 	case DPI_KIND_DOUBLE:
-		return set_real(writer, cell, dpi_value_double(slot->bits));
+		return set_real(output, cell, dpi_value_double(slot->bits));
 	case DPI_KIND_STRING:
 		return set_string(coder, cell, slot);
 	case DPI_KIND_BYTES:
 		set_bytes(cell, DPI_CELL_BLOB, dpi_value_bytes(coder, slot));
 		return true;
 	case DPI_KIND_ENUM:
-		return set_enum(writer, cell, field, (int32_t)slot->bits);
+		return set_enum(output, cell, field, (int32_t)slot->bits);
 	case DPI_KIND_TIMESTAMP:
 	case DPI_KIND_DURATION:
-		return set_time(coder, writer, cell, field, slot);
+		return set_time(coder, output, cell, field, slot);
 	case DPI_KIND_WRAPPER:
-		return set_wrapper(coder, writer, cell, field, slot);
+		return set_wrapper(coder, output, cell, field, slot);
 	case DPI_KIND_RECORD:
 	case DPI_KIND_JSON:
-		return dpi_json_message(coder, writer, field->child,
+		return dpi_json_message(coder, output, field->child,
 			dpi_slot_pieces(coder, slot));
 	default:
 		set_int(cell, dpi_value_int(field->kind, slot->bits));
@@ -200,26 +200,26 @@ static bool set_value(dpi_coder *coder, dpi_writer *writer, dpi_cell *cell,
 }
 
 /* `integer` of a text cell is its offset + 1 until all cells are made. */
-static bool set_column(dpi_coder *coder, dpi_writer *writer, dpi_cell *cell,
+static bool set_column(dpi_coder *coder, dpi_output *output, dpi_cell *cell,
 	const dpi_plan_field *field, const dpi_slot *slot)
 {
-	size_t start = dpi_writer_size(writer);
+	size_t start = dpi_output_size(output);
 	bool is_ok = field->is_repeated
-		? dpi_json_repeated(coder, writer, field, slot)
-		: set_value(coder, writer, cell, field, slot) &&
+		? dpi_json_repeated(coder, output, field, slot)
+		: set_value(coder, output, cell, field, slot) &&
 			(coder->lost == 0 ||
 				dpi_keep_whole(coder, field, slot));
 
 	if (is_ok && cell->kind == DPI_CELL_NULL) {
 		cell->kind = DPI_CELL_TEXT;
 		cell->integer = (int64_t)start + 1;
-		cell->bytes.size = dpi_writer_size(writer) - start;
+		cell->bytes.size = dpi_output_size(output) - start;
 	}
 	return is_ok;
 }
 
 static bool set_cells(
-	dpi_coder *coder, dpi_writer *writer, dpi_frame *frame, dpi_cell *cells)
+	dpi_coder *coder, dpi_output *output, dpi_frame *frame, dpi_cell *cells)
 {
 	const dpi_plan_node *node = frame->node;
 
@@ -229,7 +229,7 @@ static bool set_cells(
 		frame->field = field;
 		if ((dpi_frame_has(frame, i) || !field->has_presence ||
 			    field->is_repeated) &&
-			!set_column(coder, writer, &cells[i], field,
+			!set_column(coder, output, &cells[i], field,
 				dpi_frame_slot(frame, i))) {
 			return false;
 		}
@@ -256,13 +256,13 @@ static void place_texts(const dpi_coder *coder, dpi_cell *cells, size_t count)
 	}
 }
 
-static bool put_row(dpi_coder *coder, dpi_writer *writer, const dpi_plan *plan,
+static bool put_row(dpi_coder *coder, dpi_output *output, const dpi_plan *plan,
 	dpi_run all, dpi_cell *cells)
 {
 	dpi_frame *frame = dpi_coder_enter(coder, plan->nodes[0]);
 
 	if (!dpi_scan(coder, frame, all) ||
-		!set_cells(coder, writer, frame, cells)) {
+		!set_cells(coder, output, frame, cells)) {
 		return false;
 	}
 	if (coder->unknown.size > 0) {
@@ -276,20 +276,20 @@ dp_status dpi_row_encode(const dpi_plan *plan, dpi_coder *coder,
 	const void *wire, size_t size, dpi_cell *cells, dp_error **err)
 {
 	dpi_run all = {0, (uint32_t)size, 0};
-	dpi_writer writer;
+	dpi_output output;
 
 	if (dpi_coder_begin(coder, plan, wire, size) != DP_OK) {
 		return dpi_coder_report(coder, plan, err);
 	}
 	memset(cells, 0, plan->column_count * sizeof(*cells));
-	dpi_writer_begin(&writer, &coder->text, coder->limit);
-	if (!put_row(coder, &writer, plan, all, cells)) {
+	dpi_output_begin(&output, &coder->text, coder->limit);
+	if (!put_row(coder, &output, plan, all, cells)) {
 		if (coder->failed == DP_OK) {
-			(void)dpi_coder_fail_buffer(coder, writer.failed);
+			(void)dpi_coder_fail_buffer(coder, output.failed);
 		}
 		return dpi_coder_report(coder, plan, err);
 	}
-	(void)dpi_writer_finish(&writer);
+	(void)dpi_output_finish(&output);
 	place_texts(coder, cells, plan->column_count);
 	return DP_OK;
 }

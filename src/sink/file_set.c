@@ -33,7 +33,7 @@ struct dpi_open_file {
 };
 
 void dpi_file_set_init(dpi_file_set *set, const dp_allocator *alloc,
-	dpi_slot *slot, dp_compression compression,
+	dpi_job_slot *slot, dp_compression compression,
 	const dpi_file_limits *limits)
 {
 	*set = (dpi_file_set){
@@ -243,7 +243,8 @@ static void drop_empty(dpi_file_set *set, dpi_open_file *file)
 	dp_store *store = set->slot->store;
 	char name[DPI_SLOT_NAME_MAX];
 
-	dpi_slot_staged_name(set->slot, sequence_of(set), file->number, name);
+	dpi_job_slot_staged_name(
+		set->slot, sequence_of(set), file->number, name);
 	(void)store->ops->remove(store, name, NULL);
 	unlink_file(set, file);
 	free_file(set, file);
@@ -264,7 +265,8 @@ static dp_status stage(dpi_file_set *set, dpi_open_file *file, dp_error **err)
 	char name[DPI_SLOT_NAME_MAX];
 
 	file->number = set->next_number++;
-	dpi_slot_staged_name(set->slot, sequence_of(set), file->number, name);
+	dpi_job_slot_staged_name(
+		set->slot, sequence_of(set), file->number, name);
 	return store->ops->stage(store, name, &file->staged, err);
 }
 

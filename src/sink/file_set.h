@@ -42,7 +42,7 @@ typedef struct dpi_open_file dpi_open_file;
 
 typedef struct dpi_file_set {
 	const dp_allocator *alloc;
-	dpi_slot *slot;
+	dpi_job_slot *slot;
 	dpi_file_limits limits;
 	dpi_block_codec codec; /* one serves all files */
 	dp_compression compression;
@@ -61,7 +61,7 @@ typedef struct dpi_file_set {
 
 /* Borrows slot, which may be recovered later. */
 void dpi_file_set_init(dpi_file_set *set, const dp_allocator *alloc,
-	dpi_slot *slot, dp_compression compression,
+	dpi_job_slot *slot, dp_compression compression,
 	const dpi_file_limits *limits);
 /* As abandon, and gives all memory back. */
 void dpi_file_set_fini(dpi_file_set *set);
@@ -86,7 +86,7 @@ void dpi_file_set_clear(dpi_file_set *set);
 
 /*
  * Forgets everything since the last clear. What is staged stays: a commit that
- * failed may have named it, which only dpi_slot_recover() can tell.
+ * failed may have named it, which only dpi_job_slot_recover() can tell.
  */
 void dpi_file_set_abandon(dpi_file_set *set);
 

@@ -246,7 +246,7 @@ static dp_status file_sink_flush(
 	if (st != DP_OK) {
 		return st;
 	}
-	st = dpi_slot_commit(&sink->ledger.slot, files->finished,
+	st = dpi_job_slot_commit(&sink->ledger.slot, files->finished,
 		files->finished_count, upto, err);
 	sink->is_unsure = st != DP_OK;
 	if (st == DP_OK) {

@@ -36,7 +36,7 @@ static dp_status claim_free(dpi_ledger *ledger, dp_error **err)
 		dp_status st;
 
 		(void)snprintf(number, sizeof(number), "%u", i);
-		dpi_slot_init(&ledger->slot, store, ledger->job, number);
+		dpi_job_slot_init(&ledger->slot, store, ledger->job, number);
 		st = store->ops->make_folder(store, ledger->slot.folder, err);
 		if (st == DP_OK) {
 			st = claim_slot(store, ledger->slot.folder,
@@ -62,7 +62,7 @@ dp_status dpi_ledger_open(dpi_ledger *ledger, const char *job, dp_error **err)
 	memcpy(ledger->job, job, strlen(job) + 1);
 	st = claim_free(ledger, err);
 	if (st == DP_OK) {
-		st = dpi_slot_recover(&ledger->slot, err);
+		st = dpi_job_slot_recover(&ledger->slot, err);
 		if (st != DP_OK) {
 			dpi_ledger_close(ledger);
 		}
@@ -73,7 +73,7 @@ dp_status dpi_ledger_open(dpi_ledger *ledger, const char *job, dp_error **err)
 void dpi_ledger_close(dpi_ledger *ledger)
 {
 	if (ledger->claim != NULL) {
-		dpi_slot_fini(&ledger->slot);
+		dpi_job_slot_fini(&ledger->slot);
 		ledger->store->ops->unclaim(ledger->store, ledger->claim);
 		ledger->claim = NULL;
 	}
@@ -83,19 +83,19 @@ void dpi_ledger_close(dpi_ledger *ledger)
  * Of a live process only what it says is read. It may still move, but not in
  * partitions that it gave away before we asked.
  */
-static dp_status ask_other(dpi_slot *slot, dp_error **err)
+static dp_status ask_other(dpi_job_slot *slot, dp_error **err)
 {
 	dp_store *store = slot->store;
 	dpi_claim *claim;
 	dp_status st = claim_slot(store, slot->folder, &claim, err);
 
 	if (st == DP_OK) {
-		st = dpi_slot_recover(slot, err);
+		st = dpi_job_slot_recover(slot, err);
 		store->ops->unclaim(store, claim);
 		return st;
 	}
 	if (st == DP_ELOCKED) {
-		return dpi_slot_peek(slot, err);
+		return dpi_job_slot_peek(slot, err);
 	}
 	return st;
 }
@@ -103,12 +103,12 @@ static dp_status ask_other(dpi_slot *slot, dp_error **err)
 static dp_status add_other(dpi_ledger *ledger, const char *number,
 	dp_positions *ret, dp_error **err)
 {
-	dpi_slot slot;
+	dpi_job_slot slot;
 	dp_status st;
 
-	dpi_slot_init(&slot, ledger->store, ledger->job, number);
+	dpi_job_slot_init(&slot, ledger->store, ledger->job, number);
 	if (strcmp(slot.folder, ledger->slot.folder) == 0) {
-		dpi_slot_fini(&slot);
+		dpi_job_slot_fini(&slot);
 		return DP_OK;
 	}
 	st = ask_other(&slot, err);
@@ -116,7 +116,7 @@ static dp_status add_other(dpi_ledger *ledger, const char *number,
 		st = dpi_error_set(err, DP_ENOMEM,
 			"no memory for the positions in %s", slot.folder);
 	}
-	dpi_slot_fini(&slot);
+	dpi_job_slot_fini(&slot);
 	return st;
 }
 

@@ -14,7 +14,7 @@
 typedef struct dpi_ledger {
 	dp_store *store;
 	char job[101];
-	dpi_slot slot;
+	dpi_job_slot slot;
 	dpi_claim *claim; /* NULL: not open */
 } dpi_ledger;
 

@@ -16,10 +16,10 @@
 /* Of a slot in use, both records may change while they are read. */
 #define PEEK_TRIES 8
 
-void dpi_slot_init(
-	dpi_slot *slot, dp_store *store, const char *job, const char *number)
+void dpi_job_slot_init(dpi_job_slot *slot, dp_store *store, const char *job,
+	const char *number)
 {
-	*slot = (dpi_slot){
+	*slot = (dpi_job_slot){
 		.store = store,
 		.alloc = dpi_runtime_alloc(store->rt),
 		.job = job,
@@ -29,20 +29,20 @@ void dpi_slot_init(
 	dpi_positions_init(&slot->positions, slot->alloc);
 }
 
-void dpi_slot_fini(dpi_slot *slot)
+void dpi_job_slot_fini(dpi_job_slot *slot)
 {
 	dpi_positions_fini(&slot->positions);
 }
 
-void dpi_slot_staged_name(
-	const dpi_slot *slot, uint64_t sequence, uint64_t number, char *name)
+void dpi_job_slot_staged_name(const dpi_job_slot *slot, uint64_t sequence,
+	uint64_t number, char *name)
 {
 	(void)snprintf(name, DPI_SLOT_NAME_MAX,
 		"%s/" STAGED_PREFIX "%" PRIu64 "-%" PRIu64, slot->folder,
 		sequence, number);
 }
 
-static void record_name(const dpi_slot *slot, bool is_even, char *name)
+static void record_name(const dpi_job_slot *slot, bool is_even, char *name)
 {
 	(void)snprintf(name, DPI_SLOT_NAME_MAX, "%s/%s", slot->folder,
 		is_even ? "b" : "a");
@@ -57,7 +57,7 @@ typedef struct found_record {
 } found_record;
 
 /* What is there but cannot be read is damaged, and no failure of ours. */
-static dp_status read_record(const dpi_slot *slot, bool is_even,
+static dp_status read_record(const dpi_job_slot *slot, bool is_even,
 	dpi_arena *arena, found_record *ret, dp_error **err)
 {
 	dp_store *store = slot->store;
@@ -87,7 +87,7 @@ static dp_status read_record(const dpi_slot *slot, bool is_even,
  * The newest valid record into slot, and its files. The first record is the
  * odd one: where there is no other, a damaged one was never complete.
  */
-static dp_status take_newest(dpi_slot *slot, const found_record *odd,
+static dp_status take_newest(dpi_job_slot *slot, const found_record *odd,
 	const found_record *even, dpi_commit *ret, dp_error **err)
 {
 	const found_record *newest = odd;
@@ -119,7 +119,7 @@ static dp_status take_newest(dpi_slot *slot, const found_record *odd,
 
 /* DP_ENOTFOUND, without an error: there is no record yet. */
 static dp_status load(
-	dpi_slot *slot, dpi_arena *arena, dpi_commit *ret, dp_error **err)
+	dpi_job_slot *slot, dpi_arena *arena, dpi_commit *ret, dp_error **err)
 {
 	found_record odd = {.is_there = false};
 	found_record even = {.is_there = false};
@@ -139,7 +139,7 @@ static dp_status load(
 	return st;
 }
 
-dp_status dpi_slot_peek(dpi_slot *slot, dp_error **err)
+dp_status dpi_job_slot_peek(dpi_job_slot *slot, dp_error **err)
 {
 	dp_status st = DP_ECORRUPT;
 
@@ -155,7 +155,7 @@ dp_status dpi_slot_peek(dpi_slot *slot, dp_error **err)
 	return st == DP_ENOTFOUND ? DP_OK : st;
 }
 
-static dp_status put_record(dpi_slot *slot, const dpi_commit_file *files,
+static dp_status put_record(dpi_job_slot *slot, const dpi_commit_file *files,
 	size_t count, dpi_arena *scratch, dp_error **err)
 {
 	dp_store *store = slot->store;
@@ -207,7 +207,7 @@ static bool same_folder(const char *a, const char *b)
 }
 
 /* Each folder once, however many files went there. */
-static dp_status sync_folders(const dpi_slot *slot,
+static dp_status sync_folders(const dpi_job_slot *slot,
 	const dpi_commit_file *files, size_t count, dpi_arena *scratch,
 	dp_error **err)
 {
@@ -242,13 +242,13 @@ static dp_status sync_folders(const dpi_slot *slot,
 
 /* A staged file that is gone was published before a crash. */
 static dp_status publish_one(
-	const dpi_slot *slot, const dpi_commit_file *file, dp_error **err)
+	const dpi_job_slot *slot, const dpi_commit_file *file, dp_error **err)
 {
 	dp_store *store = slot->store;
 	char staged[DPI_SLOT_NAME_MAX];
 	dp_status st;
 
-	dpi_slot_staged_name(slot, file->sequence, file->number, staged);
+	dpi_job_slot_staged_name(slot, file->sequence, file->number, staged);
 	st = store->ops->publish(store, staged, file->name, err);
 	if (st == DP_ENOTFOUND) {
 		dpi_error_clear(err);
@@ -257,7 +257,7 @@ static dp_status publish_one(
 	return st;
 }
 
-static dp_status publish(const dpi_slot *slot, const dpi_commit_file *files,
+static dp_status publish(const dpi_job_slot *slot, const dpi_commit_file *files,
 	size_t count, dpi_arena *scratch, dp_error **err)
 {
 	dp_status st = DP_OK;
@@ -271,7 +271,7 @@ static dp_status publish(const dpi_slot *slot, const dpi_commit_file *files,
 
 /* What is staged now belongs to no commit. */
 static dp_status remove_staged(
-	const dpi_slot *slot, dpi_arena *scratch, dp_error **err)
+	const dpi_job_slot *slot, dpi_arena *scratch, dp_error **err)
 {
 	dp_store *store = slot->store;
 	const char *const *names = NULL;
@@ -292,7 +292,7 @@ static dp_status remove_staged(
 	return st;
 }
 
-static dp_status draw_origin(dpi_slot *slot, dp_error **err)
+static dp_status draw_origin(dpi_job_slot *slot, dp_error **err)
 {
 	const dpi_os *os = dpi_runtime_os(slot->store->rt);
 	int rc = os->random(os->self, &slot->origin, sizeof(slot->origin));
@@ -301,7 +301,7 @@ static dp_status draw_origin(dpi_slot *slot, dp_error **err)
 }
 
 /* Rolls forward what commit says, or makes the slot if it says nothing. */
-static dp_status recover(dpi_slot *slot, const dpi_commit *commit,
+static dp_status recover(dpi_job_slot *slot, const dpi_commit *commit,
 	dpi_arena *scratch, dp_error **err)
 {
 	dp_status st = put_record(
@@ -317,7 +317,7 @@ static dp_status recover(dpi_slot *slot, const dpi_commit *commit,
 	return st;
 }
 
-dp_status dpi_slot_recover(dpi_slot *slot, dp_error **err)
+dp_status dpi_job_slot_recover(dpi_job_slot *slot, dp_error **err)
 {
 	dpi_commit commit = {.file_count = 0};
 	dpi_arena arena;
@@ -335,7 +335,7 @@ dp_status dpi_slot_recover(dpi_slot *slot, dp_error **err)
 	return st;
 }
 
-dp_status dpi_slot_commit(dpi_slot *slot, const dpi_commit_file *files,
+dp_status dpi_job_slot_commit(dpi_job_slot *slot, const dpi_commit_file *files,
 	size_t count, const dp_positions *upto, dp_error **err)
 {
 	dp_store *store = slot->store;

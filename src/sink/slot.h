@@ -24,7 +24,7 @@
 #define DPI_SLOT_FOLDER_MAX 128
 #define DPI_SLOT_NAME_MAX 192
 
-typedef struct dpi_slot {
+typedef struct dpi_job_slot {
 	dp_store *store;
 	const dp_allocator *alloc;
 	char folder[DPI_SLOT_FOLDER_MAX];
@@ -32,18 +32,18 @@ typedef struct dpi_slot {
 	uint64_t origin;   /* 0 until it was recovered */
 	uint64_t sequence; /* of the newest record */
 	dp_positions positions;
-} dpi_slot;
+} dpi_job_slot;
 
 /* Borrows store and job until fini. */
-void dpi_slot_init(
-	dpi_slot *slot, dp_store *store, const char *job, const char *number);
-void dpi_slot_fini(dpi_slot *slot);
+void dpi_job_slot_init(dpi_job_slot *slot, dp_store *store, const char *job,
+	const char *number);
+void dpi_job_slot_fini(dpi_job_slot *slot);
 
 /*
  * Reads positions only, of a slot that another process may be writing to.
  * A slot that has no record yet has none.
  */
-DP_NODISCARD dp_status dpi_slot_peek(dpi_slot *slot, dp_error **err);
+DP_NODISCARD dp_status dpi_job_slot_peek(dpi_job_slot *slot, dp_error **err);
 
 /*
  * Finishes what the last owner committed and undoes what it did not; makes
@@ -51,18 +51,18 @@ DP_NODISCARD dp_status dpi_slot_peek(dpi_slot *slot, dp_error **err);
  *
  * Errors: DP_ECORRUPT  both records are damaged; what the store answers
  */
-DP_NODISCARD dp_status dpi_slot_recover(dpi_slot *slot, dp_error **err);
+DP_NODISCARD dp_status dpi_job_slot_recover(dpi_job_slot *slot, dp_error **err);
 
 /*
  * Makes finished files visible and positions durable, together. After a
- * failure only dpi_slot_recover() tells whether it happened.
+ * failure only dpi_job_slot_recover() tells whether it happened.
  */
-DP_NODISCARD dp_status dpi_slot_commit(dpi_slot *slot,
+DP_NODISCARD dp_status dpi_job_slot_commit(dpi_job_slot *slot,
 	const dpi_commit_file *files, size_t count, const dp_positions *upto,
 	dp_error **err);
 
 /* Name of a staged file, in DPI_SLOT_NAME_MAX bytes. */
-void dpi_slot_staged_name(
-	const dpi_slot *slot, uint64_t sequence, uint64_t number, char *name);
+void dpi_job_slot_staged_name(const dpi_job_slot *slot, uint64_t sequence,
+	uint64_t number, char *name);
 
 #endif /* DPI_SINK_SLOT_H */

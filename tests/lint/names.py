@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One thing, one name: a file, a type or a test is found by its name alone."""
+"""One thing, one name: a type, a function or a test is found by its name alone,
+a file by its folder and name."""
 
 import collections
 import re
@@ -11,14 +12,13 @@ places = collections.defaultdict(list)
 bad = 0
 
 for path in tree.files(".c", ".h", under=["src"]):
-    places[f"file {path.name}"].append(path)
     text = path.read_text()
     if path.suffix == ".h":
         guard = "DPI_" + re.sub(r"\W", "_", "/".join(path.parts[1:])).upper()
         if f"#ifndef {guard}\n#define {guard}\n" not in text:
             print(f"{path}: the include guard is not {guard}")
             bad += 1
-        for name in re.findall(r"^(?:typedef )?(?:struct|enum) (\w+) \{", text, re.M):
+        for name in re.findall(r"^(?:typedef )?(?:struct|enum|union) (\w+) \{", text, re.M):
             places[f"type {name}"].append(path)
             if not name.startswith("dp"):
                 print(f"{path}: {name} does not begin with dpi_")
@@ -31,15 +31,13 @@ for path in tree.files(".c", ".h", under=["src"]):
             bad += 1
 
 for path in tree.files(".c", under=["tests"]):
-    places[f"file {path.name}"].append(path)
-    for name in re.findall(r"^static void (test_\w+)\(void \*\*", path.read_text(), re.M):
+    for name in re.findall(r"^static void (\w+)\(\s*void \*\*state\)", path.read_text(), re.M):
         places[f"test {name}"].append(path)
-
 
 
 def is_per_platform(paths):
     """name_x86.c and name_any.c hold the same function; one is built."""
-    return len({str(path).rpartition("_")[0] for path in paths}) == 1
+    return len({re.sub(r"_(any|arm|x86)\.c$", "", str(path)) for path in paths}) == 1
 
 
 for name, paths in sorted(places.items()):

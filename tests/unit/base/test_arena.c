@@ -50,7 +50,7 @@ static void memory_is_aligned_and_does_not_overlap(void **state)
 	assert_in_range(heap.made, 2, 4);
 }
 
-static void a_steady_load_stops_allocating(void **state)
+static void an_arena_under_steady_load_stops_allocating(void **state)
 {
 	long made = 0;
 
@@ -158,7 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_ARENA(memory_is_aligned_and_does_not_overlap),
-		IN_ARENA(a_steady_load_stops_allocating),
+		IN_ARENA(an_arena_under_steady_load_stops_allocating),
 		IN_ARENA(the_limit_holds_to_the_byte),
 		IN_ARENA(a_limit_below_its_own_needs_gives_nothing),
 		IN_ARENA(sizes_that_wrap_are_refused),

@@ -362,7 +362,7 @@ static void a_hostile_million_costs_at_most_twice_itself(void **state)
 	}
 }
 
-static void a_steady_load_allocates_nothing(void **state)
+static void records_of_a_steady_load_allocate_nothing(void **state)
 {
 	struct coder_rig *rig = *state;
 	long made;
@@ -514,7 +514,7 @@ int main(void)
 		TEST(a_failure_leaves_what_was_written_before),
 		TEST(no_bytes_do_harm),
 		TEST(a_hostile_million_costs_at_most_twice_itself),
-		TEST(a_steady_load_allocates_nothing),
+		TEST(records_of_a_steady_load_allocate_nothing),
 		TEST(every_allocation_may_fail),
 		TEST(a_large_map_is_sorted_and_each_key_is_there_once),
 		TEST(an_event_is_at_most_16_mib),

@@ -688,7 +688,7 @@ static void no_allocation_that_fails_leaks_or_leaves_half_an_add(void **state)
 	}
 }
 
-static void wrong_arguments_are_refused(void **state)
+static void wrong_arguments_of_a_registry_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	dp_registry_options opts = DP_REGISTRY_OPTIONS_INIT;
@@ -754,7 +754,7 @@ int main(void)
 		TEST(a_damaged_schema_is_named),
 		TEST(an_add_waits_for_another_process_and_gives_up_in_the_end),
 		TEST(no_allocation_that_fails_leaks_or_leaves_half_an_add),
-		TEST(wrong_arguments_are_refused),
+		TEST(wrong_arguments_of_a_registry_are_refused),
 		TEST(a_child_after_fork_is_refused),
 	};
 

@@ -165,7 +165,7 @@ struct fixture {
 	struct sim_disk *disk;
 	dp_runtime *rt;
 	dp_store *store;
-	dpi_slot slot;
+	dpi_job_slot slot;
 };
 
 static void open_slot(struct fixture *f, dp_status wanted)
@@ -180,11 +180,11 @@ static void open_slot(struct fixture *f, dp_status wanted)
 		DP_OK);
 	assert_int_equal(
 		dp_store_open(&f->store, f->rt, "file:/data", NULL), DP_OK);
-	dpi_slot_init(&f->slot, f->store, "job", "0");
+	dpi_job_slot_init(&f->slot, f->store, "job", "0");
 	assert_int_equal(
 		f->store->ops->make_folder(f->store, f->slot.folder, NULL),
 		DP_OK);
-	st = dpi_slot_recover(&f->slot, &err);
+	st = dpi_job_slot_recover(&f->slot, &err);
 	assert_int_equal(st, wanted);
 	if (st == DP_ECORRUPT) {
 		assert_non_null(strstr(
@@ -195,7 +195,7 @@ static void open_slot(struct fixture *f, dp_status wanted)
 
 static void close_slot(struct fixture *f)
 {
-	dpi_slot_fini(&f->slot);
+	dpi_job_slot_fini(&f->slot);
 	dp_store_close(f->store);
 	dp_runtime_free(f->rt);
 }
@@ -207,7 +207,7 @@ static void commit_next(struct fixture *f, uint64_t next)
 	dpi_positions_init(&upto, &heap.alloc);
 	assert_int_equal(dp_positions_set(&upto, "t", 0, next), DP_OK);
 	assert_int_equal(
-		dpi_slot_commit(&f->slot, NULL, 0, &upto, NULL), DP_OK);
+		dpi_job_slot_commit(&f->slot, NULL, 0, &upto, NULL), DP_OK);
 	dpi_positions_fini(&upto);
 }
 
