@@ -3,7 +3,7 @@
 
 #include "base/thread.h"
 #include "hub/log/retention.h"
-#include "hub/log/roll.h"
+#include "hub/log/ahead.h"
 
 void dpi_log_prepare_init(dpi_log_prepare *prepare, const dpi_os *os)
 {

@@ -8,7 +8,7 @@
 #include "hub/log/committer.h"
 #include "hub/log/partition.h"
 #include "hub/log/prepare.h"
-#include "hub/log/roll.h"
+#include "hub/log/ahead.h"
 
 /* Without memory, rounds stay small. */
 static void grow(dpi_log_writer *w)

@@ -10,8 +10,10 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/thread.h"
+#include "hub/log/ahead.h"
 #include "hub/log/recovery.h"
 #include "hub/log/roll.h"
+#include "hub/log/spare.h"
 
 #define DPI_MSG_LOG_FAILED 0x51d7e0b9u
 

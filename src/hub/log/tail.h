@@ -134,7 +134,7 @@ uint64_t dpi_tail_flushed_end(const dpi_log_tail *tail);
 
 /* The error of a tail that has failed. */
 dp_status dpi_tail_failure(const dpi_log_tail *tail, dp_error **err);
-/* No more records. For this file's and roll.h's callers. */
+/* No more records. For the files that do a part of a tail's work. */
 void dpi_tail_fail(dpi_log_tail *tail);
 /* The same, and the error of the system call that is the reason. */
 DP_NODISCARD dp_status dpi_tail_fail_sys(

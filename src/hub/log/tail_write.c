@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/thread.h"
-#include "hub/log/roll.h"
+#include "hub/log/ahead.h"
 #include "hub/log/tail.h"
 
 /* Moves over bytes that were written. */

@@ -10,6 +10,7 @@
 #include "base/thread.h"
 #include "hub/log/retention.h"
 #include "hub/log/roll.h"
+#include "hub/log/spare.h"
 #include "hub/log/writer.h"
 #include "io/files.h"
 #include "log_contents.h"

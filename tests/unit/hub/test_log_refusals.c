@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "hub/log/log_hub.h"
-#include "hub/log/roll.h"
+#include "hub/log/spare.h"
 #include "hub/log/writer.h"
 #include "log_contents.h"
 #include "log_rig.h"
