@@ -117,8 +117,10 @@ DP_API DP_NODISCARD dp_status dp_publisher_new(dp_publisher **ret_pub,
  * @errors            DP_EAGAIN   no room within the time: offer it again
  *                    DP_ETOOBIG  payload or attributes are over the limit
  *                    DP_EINVAL   an attribute is not legal
- *                    DP_ECLOSED  after a failure that is final
+ *                    DP_ECLOSED  after a failure that is final, or from a
+ *                                callback while the publisher is freed
  *                    DP_EFORKED  the publisher belongs to the parent
+ *                    DP_EABI, DP_ENOMEM
  * @owns              the event stays the caller's
  * @thread            any; blocks up to timeout_ns
  * @since             0.1

@@ -261,6 +261,18 @@ static void cancel_rest(dp_publisher *pub)
 	dp_error_free(cause);
 }
 
+/* A callback may publish even now, and what it offers would never complete. */
+static void refuse_more(dp_publisher *pub)
+{
+	dpi_publisher_lock(pub);
+	dpi_publisher_end_grant(pub);
+	if (pub->fatal == NULL) {
+		(void)dpi_error_set(
+			&pub->fatal, DP_ECLOSED, "it is being freed");
+	}
+	dpi_publisher_unlock(pub);
+}
+
 void dp_publisher_free(dp_publisher *pub)
 {
 	if (pub == NULL) {
@@ -271,6 +283,7 @@ void dp_publisher_free(dp_publisher *pub)
 		free_memory(pub);
 		return;
 	}
+	refuse_more(pub);
 	(void)dpi_publisher_wait(pub, FREE_TIMEOUT);
 	pub->writer->ops->detach(pub->writer, &pub->feed);
 	cancel_rest(pub);

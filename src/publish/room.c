@@ -51,8 +51,8 @@ static dp_status refuse_full(dp_publisher *pub, dp_error **err)
 static dp_status refuse_for_good(dp_publisher *pub, dp_error **err)
 {
 	return dpi_error_set(err, DP_ECLOSED,
-		"publisher of %s accepts nothing more since it failed: %s",
-		pub->opts.topic, dp_error_message(pub->fatal));
+		"publisher of %s accepts nothing more: %s", pub->opts.topic,
+		dp_error_message(pub->fatal));
 }
 
 /* Asks for a commit now, once, since only that makes room. With the gate. */

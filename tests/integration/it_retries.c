@@ -123,6 +123,26 @@ static void an_event_refused_too_often_is_a_dead_letter(void **state)
 	assert_int_equal(report_of(f).retries, 4);
 }
 
+static void an_event_in_doubt_too_often_is_a_dead_letter(void **state)
+{
+	struct pipeline_fixture *f = *state;
+	const dp_test_event want[] = {
+		DP_TEST_EVENT("lake", "T", "a"),
+		{sizeof(dp_test_event), "lake.dead", "T", "b", "dpattempts",
+			"5"},
+		DP_TEST_EVENT("lake", "T", "c"),
+	};
+	dp_job_options opts = DP_JOB_OPTIONS_INIT;
+	dp_test_step step = refuse("b", DP_REFUSAL_AMBIGUOUS);
+
+	opts.attempts_max = 5;
+	pipeline_add_lake(f, &opts);
+	step.times = DP_TEST_ALWAYS;
+	pipeline_tell_lake(f, step);
+	assert_yields(f, want, 3);
+	assert_int_equal(report_of(f).retries, 4);
+}
+
 static void an_endpoint_that_is_down_spends_no_attempts(void **state)
 {
 	struct pipeline_fixture *f = *state;
@@ -297,6 +317,9 @@ int main(void)
 			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
 			an_event_refused_too_often_is_a_dead_letter,
+			pipeline_setup, pipeline_teardown),
+		cmocka_unit_test_setup_teardown(
+			an_event_in_doubt_too_often_is_a_dead_letter,
 			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
 			an_endpoint_that_is_down_spends_no_attempts,

@@ -256,6 +256,42 @@ static void test_publisher_threads_without_room_hear_of_the_end(void **state)
 	end_story(&s);
 }
 
+/* Tries again what failed, as an application may. */
+static void publish_failed_again(
+	void *user, const dp_completion *items, size_t count)
+{
+	struct story *s = user;
+	dp_event ev = DP_EVENT_INIT;
+
+	ev.type = "t";
+	for (size_t i = 0; i < count; i++) {
+		s->completed++;
+		if (items[i].status != DP_OK) {
+			s->flush_status[0] =
+				dp_publisher_publish(s->pub, &ev, 0, NULL);
+		}
+	}
+}
+
+static void an_event_offered_while_its_publisher_goes_is_refused(void **state)
+{
+	static struct story s;
+	dp_publisher_options opts = DP_PUBLISHER_OPTIONS_INIT;
+	dp_event ev = DP_EVENT_INIT;
+
+	(void)state;
+	opts.on_completion = publish_failed_again;
+	start_story(&s, &opts, DP_ACK_DURABLE);
+	s.hub.commits_when_due = true;
+	s.hub.answer = DP_ENOSPC;
+	ev.type = "t";
+	assert_int_equal(dp_publisher_publish(s.pub, &ev, 0, NULL), DP_OK);
+	dp_publisher_free(s.pub);
+	assert_int_equal(s.flush_status[0], DP_ECLOSED);
+	assert_int_equal(s.completed, 1);
+	end_story(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +303,8 @@ int main(void)
 			test_publisher_threads_hear_of_each_event_once),
 		cmocka_unit_test(
 			test_publisher_threads_without_room_hear_of_the_end),
+		cmocka_unit_test(
+			an_event_offered_while_its_publisher_goes_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
