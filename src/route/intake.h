@@ -31,7 +31,10 @@ typedef struct dpi_intake {
 	bool is_in_hand; /* something below next is not finished */
 	dp_offset next;  /* all below is dealt with */
 	dp_offset have;  /* the destination has all below */
-	uint64_t key;    /* names job, hub and partition in source places */
+	/* An event that the destination may have taken, and its tries. */
+	dp_offset doubted;
+	uint32_t tries;
+	uint64_t key; /* names job, hub and partition in source places */
 	uint64_t *target_next; /* by topic of the router: that has all below */
 	size_t target_count;
 	dpi_dead_places dead;

@@ -131,9 +131,33 @@ static bool is_given_up(
 
 /* What one write left over. */
 typedef struct leftover {
-	dp_batch *batch;   /* to be offered again; NULL: nothing */
-	dpi_refusal worst; /* of those */
+	dp_batch *batch;           /* to be offered again; NULL: nothing */
+	dpi_refusal worst;         /* of those */
+	const dp_message *doubted; /* the first that may have been taken */
 } leftover;
+
+/* Tries of an event in doubt that the hub has forgotten. */
+static void recall_tries(const dpi_intake *intake, dp_message *msg)
+{
+	if (msg->offset == intake->doubted && msg->attempt < intake->tries) {
+		msg->attempt = intake->tries;
+	}
+}
+
+static void keep(
+	leftover *left, const dpi_refusal *refusal, const dp_message *msg)
+{
+	dp_message *kept = &left->batch->messages[left->batch->count];
+
+	if (left->batch->count == 0 || is_worse(refusal, &left->worst)) {
+		left->worst = *refusal;
+	}
+	subset_add(left->batch, msg);
+	kept->attempt += dpi_refusal_counts(refusal->refusal);
+	if (refusal->refusal == DP_REFUSAL_AMBIGUOUS && left->doubted == NULL) {
+		left->doubted = kept;
+	}
+}
 
 static dp_status keep_or_bury(dpi_job *job, dpi_intake *intake,
 	const dpi_refusal *refusal, leftover *left, dpi_tally *tally,
@@ -141,18 +165,13 @@ static dp_status keep_or_bury(dpi_job *job, dpi_intake *intake,
 {
 	dp_message *msg = &job->offer->messages[refusal->index];
 
+	recall_tries(intake, msg);
 	if (is_given_up(job, refusal, msg)) {
 		tally->dead++;
 		return dpi_job_bury(job, intake, msg,
 			dp_status_name(refusal->code), refusal->message, err);
 	}
-	if (left->batch->count == 0 || is_worse(refusal, &left->worst)) {
-		left->worst = *refusal;
-	}
-	subset_add(left->batch, msg);
-	if (dpi_refusal_counts(refusal->refusal)) {
-		left->batch->messages[left->batch->count - 1].attempt++;
-	}
+	keep(left, refusal, msg);
 	return DP_OK;
 }
 
@@ -196,13 +215,6 @@ static dp_status call_write(dpi_job *job, dp_error **err)
 	return st;
 }
 
-/* The sink may have taken it, and can say so: then ask before offering. */
-static bool must_ask(const dpi_job *job, dp_refusal refusal)
-{
-	return refusal == DP_REFUSAL_AMBIGUOUS &&
-		dpi_sink_keeps_positions(job->sink);
-}
-
 /*
  * Nothing was taken; the endpoint says nothing against single events, so no
  * try of theirs is counted. A job that is to stop does not wait for it if
@@ -214,7 +226,8 @@ static dp_status wait_for_endpoint(
 	const dp_refusals *refusals = &job->refusals;
 
 	dpi_job_note(job, st, dp_error_message(*err));
-	if (must_ask(job, refusals->all)) {
+	if (refusals->all == DP_REFUSAL_AMBIGUOUS &&
+		dpi_sink_keeps_positions(job->sink)) {
 		return st;
 	}
 	dp_error_free(*err);
@@ -246,6 +259,24 @@ static dp_status bury_all(dpi_job *job, dpi_intake *intake, dp_status code,
 	return st;
 }
 
+/*
+ * The sink may have taken it, and can say so: it is asked before anything is
+ * offered again, which has the hub forget the tries of this batch. Letters that
+ * are due now stand: their events would use up all tries again.
+ */
+static dp_status ask_first(
+	dpi_job *job, dpi_intake *intake, const leftover *left, dp_error **err)
+{
+	dp_status st = dpi_hop_commit(&job->dead.hop, &job->deadline_ns, err);
+
+	if (st != DP_OK) {
+		return st;
+	}
+	intake->doubted = left->doubted->offset;
+	intake->tries = left->doubted->attempt;
+	return dpi_error_set(err, left->worst.code, "%s", left->worst.message);
+}
+
 /* Offers once; DP_OK also if some of it, then in job->offer, is to come again. */
 static dp_status offer_once(dpi_job *job, dpi_intake *intake, bool *is_whole,
 	dpi_tally *tally, dp_error **err)
@@ -265,9 +296,8 @@ static dp_status offer_once(dpi_job *job, dpi_intake *intake, bool *is_whole,
 	if (st != DP_OK || left.batch == NULL) {
 		return st;
 	}
-	if (must_ask(job, left.worst.refusal)) {
-		return dpi_error_set(
-			err, left.worst.code, "%s", left.worst.message);
+	if (left.doubted != NULL && dpi_sink_keeps_positions(job->sink)) {
+		return ask_first(job, intake, &left, err);
 	}
 	return dpi_job_wait(job, left.worst.refusal, left.worst.retry_after_ns)
 		? DP_OK

@@ -143,6 +143,43 @@ static void an_event_in_doubt_too_often_is_a_dead_letter(void **state)
 	assert_int_equal(report_of(f).retries, 4);
 }
 
+/* The letter of one stands although the other has everything offered again. */
+static void events_in_doubt_side_by_side_all_come_to_an_end(void **state)
+{
+	struct pipeline_fixture *f = *state;
+	const dp_test_event want[] = {
+		DP_TEST_DEAD("lake", "a", "DP_EREMOTE"),
+		DP_TEST_DEAD("lake", "b", "DP_EREMOTE"),
+		DP_TEST_EVENT("lake", "T", "c"),
+	};
+	dp_job_options opts = DP_JOB_OPTIONS_INIT;
+	dp_test_step step = refuse("a", DP_REFUSAL_AMBIGUOUS);
+
+	opts.attempts_max = 3;
+	pipeline_add_lake(f, &opts);
+	step.times = DP_TEST_ALWAYS;
+	pipeline_tell_lake(f, step);
+	step.payload = "b";
+	pipeline_tell_lake(f, step);
+	assert_yields(f, want, 3);
+}
+
+static void an_event_in_doubt_beside_others_is_asked_about(void **state)
+{
+	struct pipeline_fixture *f = *state;
+	dp_test_step step = DP_TEST_STEP_INIT;
+
+	pipeline_add_lake(f, NULL);
+	assert_int_equal(dp_pipeline_start(f->pipe, NULL), DP_OK);
+	pipeline_tell_lake(f, refuse("a", DP_REFUSAL_RETRYABLE));
+	pipeline_tell_lake(f, refuse("b", DP_REFUSAL_AMBIGUOUS));
+	/* Who asks opens the sink again, and this time meets this, too. */
+	step.act = DP_TEST_FAIL_OPEN;
+	pipeline_tell_lake(f, step);
+	assert_yields(f, all_in_lake, 3);
+	assert_int_equal(report_of(f).retries, 2);
+}
+
 static void an_endpoint_that_is_down_spends_no_attempts(void **state)
 {
 	struct pipeline_fixture *f = *state;
@@ -320,6 +357,12 @@ int main(void)
 			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
 			an_event_in_doubt_too_often_is_a_dead_letter,
+			pipeline_setup, pipeline_teardown),
+		cmocka_unit_test_setup_teardown(
+			events_in_doubt_side_by_side_all_come_to_an_end,
+			pipeline_setup, pipeline_teardown),
+		cmocka_unit_test_setup_teardown(
+			an_event_in_doubt_beside_others_is_asked_about,
 			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
 			an_endpoint_that_is_down_spends_no_attempts,
