@@ -35,8 +35,9 @@
 #define DPI_RECORD_SIZE_BITS 26
 #define DPI_RECORD_MAX ((1u << DPI_RECORD_SIZE_BITS) - 1)
 
-/* Most bytes of a record beside its payload, a source place included. */
-#define DPI_RECORD_OVERHEAD_MAX (DP_ATTRIBUTES_MAX_BYTES + 64u)
+/* Most bytes of a record beside its payload: what the event may have, a source
+ * place, and what a dead letter adds (route/dead_letter.h). */
+#define DPI_RECORD_OVERHEAD_MAX (DP_ATTRIBUTES_MAX_BYTES + 2048u)
 
 typedef enum dpi_record_kind {
 	DPI_RECORD_EVENT = 0,

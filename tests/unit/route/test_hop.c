@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "message_maker.h"
+#include "route/dead_letter.h"
 #include "route/hop.h"
 #include "test_heap.h"
 #include "virtual_clock.h"
@@ -298,6 +299,39 @@ static void an_event_over_the_size_of_a_record_is_refused(void **state)
 	assert_int_equal(f->hop.staged_bytes, 0);
 }
 
+/* Or its job would wait for ever. */
+static void the_largest_event_has_room_for_what_a_dead_letter_adds(void **state)
+{
+	struct fixture *f = *state;
+	char longest[1025] = "";
+	const dpi_death death = {
+		.job = longest + 1024 - 100,
+		.cause = "DP_ECANCELED",
+		.message = longest,
+		.attempts = UINT32_MAX,
+	};
+	dpi_partition_name in = {longest + 1024 - 200, UINT32_MAX};
+	dp_event ev = DP_EVENT_INIT;
+	dpi_dead_letters dead;
+	dpi_intakes intakes;
+
+	memset(longest, 'x', 1024);
+	ev.source = "shop";
+	make_message(&f->made, in.topic, in.partition, UINT64_MAX - 1, &ev,
+		(dpi_source_place){.key = 0});
+	dpi_intakes_init(&intakes, &f->heap.alloc, death.job, &f->hub.hub, 0);
+	assert_int_equal(
+		dpi_dead_letters_init(&dead, &f->hub.hub, "out", NULL), DP_OK);
+	assert_int_equal(
+		dpi_dead_letters_stage(&dead, dpi_intakes_get(&intakes, &in),
+			&f->made.msg, &death, NULL),
+		DP_OK);
+	assert_in_range(dead.hop.staged_bytes - f->made.msg.size, 1024,
+		DPI_RECORD_OVERHEAD_MAX - DP_ATTRIBUTES_MAX_BYTES);
+	dpi_dead_letters_fini(&dead);
+	dpi_intakes_fini(&intakes);
+}
+
 static void a_topic_that_is_not_there_has_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -363,6 +397,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			an_event_over_the_size_of_a_record_is_refused, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			the_largest_event_has_room_for_what_a_dead_letter_adds,
+			setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_topic_that_is_not_there_has_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(
