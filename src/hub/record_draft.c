@@ -173,6 +173,11 @@ static dp_status draft_others(dpi_draft *draft, dp_error **err)
 	const dp_event *ev = draft->event;
 	dp_status st;
 
+	if (ev->attributes == NULL && ev->attribute_count > 0) {
+		return dpi_error_set(err, DP_EINVAL,
+			"event has %zu attributes, which are NULL",
+			ev->attribute_count);
+	}
 	for (size_t i = 0; i < ev->attribute_count; i++) {
 		const dp_attribute *other = &ev->attributes[i];
 		size_t size;

@@ -343,6 +343,15 @@ static void an_event_needs_a_source_and_data_for_its_size(void **state)
 	assert_int_equal(draft_status(&ev), DP_EINVAL);
 }
 
+static void an_event_needs_attributes_for_their_count(void **state)
+{
+	dp_event ev = DP_EVENT_INIT;
+
+	(void)state;
+	ev.attribute_count = 1;
+	assert_int_equal(draft_status(&ev), DP_EINVAL);
+}
+
 static void an_event_of_another_release_is_adopted_or_refused(void **state)
 {
 	struct {
@@ -451,6 +460,7 @@ int main(void)
 		cmocka_unit_test(an_id_has_1_to_127_bytes),
 		cmocka_unit_test(what_is_over_a_limit_is_too_big),
 		cmocka_unit_test(an_event_needs_a_source_and_data_for_its_size),
+		cmocka_unit_test(an_event_needs_attributes_for_their_count),
 		cmocka_unit_test(
 			an_event_of_another_release_is_adopted_or_refused),
 		cmocka_unit_test(unknown_tags_are_skipped),
