@@ -36,7 +36,7 @@ static dp_status check_target_circles(const dpi_job *job, dp_error **err)
 {
 	dp_status st = DP_OK;
 
-	if (job->opts.target != job->hub) {
+	if (job->opts.target->identity != job->hub->identity) {
 		return DP_OK;
 	}
 	for (size_t i = 0; st == DP_OK && i < job->intakes.target_count; i++) {

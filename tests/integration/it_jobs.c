@@ -231,6 +231,27 @@ static void a_job_that_would_read_what_it_writes_is_refused(void **state)
 	dp_router_free(router);
 }
 
+static void a_circle_through_another_opening_of_the_hub_is_refused(void **state)
+{
+	struct pipeline_fixture *f = *state;
+	dp_runtime *rt = dp_test_fixture_runtime(f->fx);
+	dp_job_options opts = DP_JOB_OPTIONS_INIT;
+	dp_router *router = router_to(f, "raw.b");
+	dp_hub *hub = NULL;
+
+	assert_int_equal(
+		dp_hub_open(&hub, rt, "memory:circle", NULL, NULL), DP_OK);
+	assert_int_equal(
+		dp_hub_open(&opts.target, rt, "memory:circle", NULL, NULL),
+		DP_OK);
+	assert_int_equal(dp_pipeline_add_route(f->pipe, "r", hub, "raw.*",
+				 router, &opts, NULL),
+		DP_EINVAL);
+	dp_router_free(router);
+	dp_hub_close(opts.target);
+	dp_hub_close(hub);
+}
+
 static void a_job_that_makes_no_sense_is_refused(void **state)
 {
 	struct pipeline_fixture *f = *state;
@@ -442,6 +463,9 @@ int main(void)
 			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_job_that_would_read_what_it_writes_is_refused,
+			pipeline_setup, pipeline_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_circle_through_another_opening_of_the_hub_is_refused,
 			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_job_that_makes_no_sense_is_refused, pipeline_setup,
