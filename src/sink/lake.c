@@ -81,6 +81,12 @@ static int64_t floor_micros(dp_time_ns time)
 	return time / 1000 - (time % 1000 < 0);
 }
 
+/* What micros leave out: 0 to 999. */
+static int64_t nanos_of(dp_time_ns time)
+{
+	return time % 1000 + (time % 1000 < 0 ? 1000 : 0);
+}
+
 static uint8_t *put_place(uint8_t *p, const dp_message *msg, dp_bytes topic)
 {
 	p = dpi_avro_bytes(p, topic);
@@ -97,7 +103,7 @@ static uint8_t *put_identity(uint8_t *p, const dp_message *msg, dp_bytes id)
 	p = dpi_avro_long(p, (int64_t)dp_message_writer(msg));
 	p = dpi_avro_long(p, (int64_t)dp_message_seq(msg));
 	p = dpi_avro_long(p, floor_micros(time));
-	return dpi_avro_long(p, time - floor_micros(time) * 1000);
+	return dpi_avro_long(p, nanos_of(time));
 }
 
 /* Bytes of the other attributes and their sizes; how many, too. */

@@ -160,6 +160,44 @@ static void a_record_has_all_that_the_event_had(void **state)
 	}
 }
 
+static void check_earliest(void *user, const char *path, struct test_avro *in)
+{
+	(void)user;
+	(void)path;
+	(void)test_avro_bytes(in);
+	for (int i = 0; i < 3; i++) {
+		(void)test_avro_long(in);
+	}
+	(void)test_avro_bytes(in);
+	(void)test_avro_long(in);
+	(void)test_avro_long(in);
+	assert_true(test_avro_long(in) == INT64_MIN / 1000 - 1);
+	assert_int_equal(test_avro_long(in), 192);
+	for (int i = 0; i < 8; i++) {
+		(void)test_avro_nullable(in);
+	}
+	assert_int_equal(test_avro_long(in), 0);
+	(void)test_avro_bytes(in);
+}
+
+static void the_earliest_time_has_its_nanoseconds(void **state)
+{
+	dp_event ev = DP_EVENT_INIT;
+	struct fixture f;
+	size_t files = 0;
+
+	(void)state;
+	ev.time = INT64_MIN;
+	setup(&f, NULL);
+	assert_int_equal(
+		write_batch(&f, test_batch_new("ramp.a", 3, 0, &ev, 1)), DP_OK);
+	assert_int_equal(flush(&f, 1), DP_OK);
+	assert_int_equal(test_avro_read_all(&f.faulty.os, "/lake", &files,
+				 check_earliest, NULL),
+		1);
+	teardown(&f);
+}
+
 static void count_record(void *user, const char *path, struct test_avro *in)
 {
 	unsigned *count = user;
@@ -478,6 +516,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_has_all_that_the_event_had),
+		cmocka_unit_test(the_earliest_time_has_its_nanoseconds),
 		cmocka_unit_test(ten_thousand_destinations_take_bounded_memory),
 		cmocka_unit_test(the_idlest_file_is_finished_early),
 		cmocka_unit_test(a_file_that_is_large_enough_is_finished),
