@@ -102,7 +102,8 @@ DP_API dp_bytes dp_message_payload(const dp_message *msg);
 DP_API dp_bytes dp_message_attribute(const dp_message *msg, dp_attr attr);
 
 /**
- * Looks up an attribute by its CloudEvents name, known or not.
+ * Looks up an attribute by its CloudEvents name, known or not; but for id and
+ * time, which have functions of their own.
  *
  * @param msg   message
  * @param name  such as "source" or "tenant"

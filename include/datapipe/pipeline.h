@@ -38,7 +38,7 @@ typedef struct dp_job_options {
 	uint32_t batch_events;
 	/** What was taken is made durable after this long. 0: 1 s. */
 	dp_time_ns flush_interval_ns;
-	/** … or when it has this many payload bytes. 0: 64 MiB. */
+	/** … or when it has this many bytes, attributes included. 0: 64 MiB. */
 	uint64_t flush_bytes;
 	/** First wait before a retry; doubles, with jitter. 0: 100 ms. */
 	dp_time_ns retry_first_ns;

@@ -38,7 +38,7 @@ typedef struct dp_rule {
 	const char *type;
 	/** Pattern of its source. */
 	const char *source;
-	/** Name of any attribute; it must be there. */
+	/** Name of any attribute but id and time; it must be there. */
 	const char *attribute;
 	/** Pattern of that attribute's value. */
 	const char *value;

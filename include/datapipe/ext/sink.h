@@ -86,7 +86,7 @@ typedef struct dp_sink_ops {
 	uint32_t abi;
 	/** Any of DP_SINK_CAP_*. */
 	uint32_t caps;
-	/** Name in logs and metrics, such as "bigquery". Required. */
+	/** Name in logs, such as "bigquery"; not copied. Required. */
 	const char *name;
 
 	/**
