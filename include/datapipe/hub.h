@@ -339,7 +339,9 @@ typedef struct dp_subscription_stats {
 	dp_time_ns system_lag_ns;
 	/**
 	 * Runs of bytes of the log that it did not get: damaged, or gone before
-	 * they were read. The log callback is told where they are.
+	 * they were read. The log callback is told where they are. A damaged end
+	 * that recovery met first is in the counters of the hub that recovered
+	 * it, and not in these.
 	 */
 	uint64_t skipped_runs;
 	/** Bytes of those runs. */
