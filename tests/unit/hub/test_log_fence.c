@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/thread.h"
 #include "faulty_os.h"
 #include "hub/log/log_hub.h"
 #include "hub/log/ahead.h"
@@ -35,8 +36,10 @@ struct fence {
 	struct log_rig old_rig;
 	struct log_rig new_rig;
 	const dpi_os *new_os;
-	long calls_left; /* until the old one sleeps; atomic */
-	bool settles;    /* a reader looks, before a new owner comes */
+	long calls_left;      /* until the old one sleeps; atomic */
+	bool settles;         /* a reader looks, before a new owner comes */
+	pthread_mutex_t lock; /* the old one runs, or is done for good */
+	bool is_over;
 	_Atomic bool is_asleep;
 	_Atomic bool is_replaced;
 	dp_status new_status;
@@ -249,9 +252,20 @@ static void let_old_run(void *user, faulty_call call, long number)
 		__atomic_sub_fetch(&f->calls_left, 1, __ATOMIC_SEQ_CST) != 0) {
 		return;
 	}
-	for (int i = COMMITS / 2; i < COMMITS; i++) {
+	dpi_lock(&f->lock);
+	for (int i = COMMITS / 2; i < COMMITS && !f->is_over; i++) {
 		f->old_acked[i] = commit(&f->old_rig, "old", i) == DP_OK;
 	}
+	dpi_unlock(&f->lock);
+}
+
+/* The new one has a thread that may still call, and so begin the other. */
+static void end_old(struct fence *f)
+{
+	dpi_lock(&f->lock);
+	f->is_over = true;
+	dpi_unlock(&f->lock);
+	log_rig_close(&f->old_rig);
 }
 
 static void run_beside(long call)
@@ -260,6 +274,7 @@ static void run_beside(long call)
 	struct fence f;
 
 	init(&f, let_old_run);
+	(void)pthread_mutex_init(&f.lock, NULL);
 	f.old_begun = COMMITS;
 	os = sim_disk_start(f.disk);
 	assert_int_equal(log_rig_open(&f.old_rig, os, DIRECTORY), DP_OK);
@@ -271,10 +286,11 @@ static void run_beside(long call)
 	f.calls_left = call;
 	f.new_status = log_rig_open(&f.new_rig, &f.faulty.os, DIRECTORY);
 	commit_new(&f, COMMITS);
-	log_rig_close(&f.old_rig);
+	end_old(&f);
 	judge(&f);
 	log_rig_close(&f.new_rig);
 	sim_disk_free(f.disk);
+	(void)pthread_mutex_destroy(&f.lock);
 }
 
 static void an_owner_that_writes_while_it_is_replaced_does_no_harm(void **state)
