@@ -77,6 +77,25 @@ void test_feed_fini(struct test_feed *f)
 	pthread_mutex_destroy(&f->lock);
 }
 
+/* A sanitizer copies whatever is made larger: that is not done for each event. */
+static size_t room_for(size_t size)
+{
+	size_t room = 64;
+
+	while (room < size) {
+		room *= 2;
+	}
+	return room;
+}
+
+static void *resize(void *data, size_t size)
+{
+	void *resized = realloc(data, size);
+
+	need(resized != NULL);
+	return resized;
+}
+
 /* Encodes one more event behind what the chunk has. */
 static void encode(struct test_feed *f, dpi_chunk *chunk, const dp_event *ev,
 	dpi_source_place place, uint64_t seq)
@@ -90,15 +109,21 @@ static void encode(struct test_feed *f, dpi_chunk *chunk, const dp_event *ev,
 	if (place.key != 0) {
 		dpi_draft_set_place(&draft, place);
 	}
-	chunk->data = realloc(chunk->data, chunk->size + draft.size);
+	if (chunk->size == 0 ||
+		room_for(chunk->size + draft.size) > room_for(chunk->size)) {
+		chunk->data =
+			resize(chunk->data, room_for(chunk->size + draft.size));
+	}
 	dpi_uuid_make(uuid, f->unix_ms, f->writer, seq);
 	dpi_record_encode(chunk->data + chunk->size, &draft, uuid);
 	chunk->size += draft.size;
 	chunk->count++;
 }
 
+/* A sanitizer sees who reads behind the end. */
 static void push(struct test_feed *f, dpi_chunk *chunk)
 {
+	chunk->data = resize(chunk->data, chunk->size);
 	dpi_lock(&f->lock);
 	*f->last = chunk;
 	f->last = &chunk->next;
