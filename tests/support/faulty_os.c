@@ -110,6 +110,13 @@ static size_t take_room(
 	return size;
 }
 
+static void give_room(struct faulty_os *f, int64_t size)
+{
+	(void)pthread_mutex_lock(&f->lock);
+	f->room += f->room >= 0 ? size : 0;
+	(void)pthread_mutex_unlock(&f->lock);
+}
+
 static int64_t write_first(const dpi_os *os, int fd, const struct iovec *iov,
 	int count, size_t size, uint64_t offset)
 {
@@ -166,8 +173,17 @@ static int f_truncate(void *self, int fd, uint64_t size)
 {
 	struct faulty_os *f = self;
 	int rc = begin(f, FAULTY_TRUNCATE);
+	int64_t cut;
 
-	return rc == 0 ? f->inner->truncate(f->inner->self, fd, size) : rc;
+	if (rc != 0) {
+		return rc;
+	}
+	cut = f->inner->size(f->inner->self, fd) - (int64_t)size;
+	rc = f->inner->truncate(f->inner->self, fd, size);
+	if (rc == 0 && cut > 0) {
+		give_room(f, cut);
+	}
+	return rc;
 }
 
 static int64_t f_size(void *self, int fd)
@@ -211,9 +227,7 @@ static int f_unlink(void *self, const char *path)
 	size = size_of(f->inner, path);
 	rc = f->inner->unlink(f->inner->self, path);
 	if (rc == 0) {
-		(void)pthread_mutex_lock(&f->lock);
-		f->room += f->room >= 0 ? size : 0;
-		(void)pthread_mutex_unlock(&f->lock);
+		give_room(f, size);
 	}
 	return rc;
 }

@@ -76,8 +76,8 @@ void faulty_os_init(struct faulty_os *faulty, const dpi_os *inner);
 void faulty_os_fail(struct faulty_os *faulty, faulty_call kind, long after,
 	int error, bool for_ever);
 
-/* Files may grow by that many bytes together, and by those of files that are
- * unlinked; then ENOSPC. -1: no end. */
+/* Files may grow by that many bytes together, and by those that are cut off or
+ * of files that are unlinked; then ENOSPC. -1: no end. */
 void faulty_os_set_room(struct faulty_os *faulty, int64_t bytes);
 
 /* All succeed again. */

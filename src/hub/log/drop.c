@@ -5,8 +5,8 @@
 #include "base/thread.h"
 #include "hub/log/log_hub.h"
 #include "hub/log/partition.h"
-#include "hub/log/spare.h"
 #include "hub/log/scan.h"
+#include "hub/log/spare.h"
 #include "hub/log/writer.h"
 #include "io/files.h"
 

@@ -316,6 +316,7 @@ static dp_status settle(
 	if (st == DP_OK) {
 		atomic_store(&partition->settled_epoch, found.epoch);
 	}
+	dpi_log_prepare_free(&hub->prepare);
 	dpi_partitions_give(hub, partition);
 out:
 	dpi_partitions_settled(hub, &partition->name);

@@ -2,12 +2,13 @@
 #include "hub/log/prepare.h"
 
 #include "base/thread.h"
-#include "hub/log/retention.h"
 #include "hub/log/ahead.h"
+#include "hub/log/retention.h"
 
 void dpi_log_prepare_init(dpi_log_prepare *prepare, const dpi_os *os)
 {
 	*prepare = (dpi_log_prepare){.os = os};
+	dpi_leftovers_init(&prepare->leftovers, os);
 	(void)pthread_mutex_init(&prepare->lock, NULL);
 }
 
@@ -17,13 +18,21 @@ static void call(dpi_log_prepare *prepare)
 	prepare->os->wake(prepare->os->self, &prepare->calls, 1);
 }
 
-/* The next tail, or NULL to stop; waits for either. */
-static dpi_log_tail *next_tail(dpi_log_prepare *prepare)
+static bool is_idle(const dpi_log_prepare *prepare)
+{
+	return prepare->queue == NULL && !prepare->must_stop &&
+		!dpi_leftovers_any(&prepare->leftovers);
+}
+
+/* Waits for something to do; false: it is to stop. *ret: NULL if no tail
+ * waits. */
+static bool await_work(dpi_log_prepare *prepare, dpi_log_tail **ret)
 {
 	dpi_log_tail *tail;
+	bool must_stop;
 
 	dpi_lock(&prepare->lock);
-	while (prepare->queue == NULL && !prepare->must_stop) {
+	while (is_idle(prepare)) {
 		uint32_t seen =
 			__atomic_load_n(&prepare->calls, __ATOMIC_SEQ_CST);
 
@@ -32,13 +41,15 @@ static dpi_log_tail *next_tail(dpi_log_prepare *prepare)
 			prepare->os->self, &prepare->calls, seen, DP_FOREVER);
 		dpi_lock(&prepare->lock);
 	}
-	tail = prepare->must_stop ? NULL : prepare->queue;
+	must_stop = prepare->must_stop;
+	tail = must_stop ? NULL : prepare->queue;
 	if (tail != NULL) {
 		prepare->queue = tail->prepare_next;
 		tail->is_queued = false;
 	}
 	dpi_unlock(&prepare->lock);
-	return tail;
+	*ret = tail;
+	return !must_stop;
 }
 
 /* Where a segment was begun, older ones may go. */
@@ -57,26 +68,47 @@ static void *run(void *arg)
 	dpi_log_prepare *prepare = arg;
 	dpi_log_tail *tail;
 
-	while ((tail = next_tail(prepare)) != NULL) {
-		/* In this order, as an old segment may become the spare. */
-		retain(tail);
-		dpi_tail_prepare(tail);
+	while (await_work(prepare, &tail)) {
+		(void)dpi_leftovers_free(&prepare->leftovers);
+		if (tail != NULL) {
+			/* In this order: an old segment may become the spare. */
+			retain(tail);
+			dpi_tail_prepare(tail);
+		}
 	}
 	return NULL;
 }
 
-void dpi_log_prepare_ask(dpi_log_prepare *prepare, dpi_log_tail *tail)
+/* With the lock. */
+static bool ensure_running(dpi_log_prepare *prepare)
 {
-	dpi_lock(&prepare->lock);
 	if (!prepare->is_started && !prepare->must_stop) {
 		prepare->is_started =
 			dpi_thread_start(&prepare->thread, "dp-prepare", run,
 				prepare, NULL) == DP_OK;
 	}
-	if (prepare->is_started && !prepare->must_stop && !tail->is_queued) {
+	return prepare->is_started && !prepare->must_stop;
+}
+
+void dpi_log_prepare_ask(dpi_log_prepare *prepare, dpi_log_tail *tail)
+{
+	dpi_lock(&prepare->lock);
+	if (ensure_running(prepare) && !tail->is_queued) {
 		tail->is_queued = true;
 		tail->prepare_next = prepare->queue;
 		prepare->queue = tail;
+		call(prepare);
+	}
+	dpi_unlock(&prepare->lock);
+}
+
+void dpi_log_prepare_free(dpi_log_prepare *prepare)
+{
+	if (!dpi_leftovers_any(&prepare->leftovers)) {
+		return;
+	}
+	dpi_lock(&prepare->lock);
+	if (ensure_running(prepare)) {
 		call(prepare);
 	}
 	dpi_unlock(&prepare->lock);
@@ -94,9 +126,11 @@ void dpi_log_prepare_stop(dpi_log_prepare *prepare)
 	if (is_started) {
 		dpi_thread_join(prepare->thread);
 	}
+	(void)dpi_leftovers_free(&prepare->leftovers);
 }
 
 void dpi_log_prepare_fini(dpi_log_prepare *prepare)
 {
+	dpi_leftovers_fini(&prepare->leftovers);
 	(void)pthread_mutex_destroy(&prepare->lock);
 }

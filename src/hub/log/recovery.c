@@ -25,9 +25,10 @@ typedef struct dpi_log_hint {
 typedef struct dpi_log_pass {
 	dpi_log_hub *hub;
 	const dpi_log_partition *partition;
-	const dpi_segment *segment;
+	dpi_segment *segment;
 	dpi_log_hint hint;
 	dpi_sources *sources; /* or NULL */
+	uint64_t limit;       /* index at which the file ends */
 	uint64_t end;         /* index after the last record */
 	uint64_t events;
 	bool is_damaged;
@@ -117,9 +118,24 @@ static bool find_spare(void *user, const char *entry)
 	return false;
 }
 
+/* Its name goes at once, its space when there is time. It is not cut: a former
+ * owner that was stopped may be giving it the name of a segment just now. */
+static int remove_spare(dpi_log_hub *hub, const char *path)
+{
+	const dpi_os *os = hub->os;
+	int fd = os->open(os->self, path, DPI_OPEN_READ);
+	int rc = os->unlink(os->self, path);
+
+	if (fd >= 0) {
+		dpi_leftovers_add(
+			&hub->prepare.leftovers, fd, DPI_LEFTOVER_NAMELESS);
+	}
+	return rc;
+}
+
 /* What a former owner has made ready cannot become a segment any more. */
-static dp_status remove_spares(const dpi_log_hub *hub,
-	const dpi_log_partition *partition, dp_error **err)
+static dp_status remove_spares(
+	dpi_log_hub *hub, const dpi_log_partition *partition, dp_error **err)
 {
 	const dpi_os *os = hub->os;
 	char path[DPI_LOG_PATH_MAX];
@@ -134,7 +150,7 @@ static dp_status remove_spares(const dpi_log_hub *hub,
 		if (rc == 0 && entry[0] != '\0') {
 			dpi_log_partition_path(
 				path, hub->directory, &partition->name, entry);
-			rc = os->unlink(os->self, path);
+			rc = remove_spare(hub, path);
 		}
 	} while (rc == 0 && entry[0] != '\0');
 	return rc == 0 ? DP_OK
@@ -208,9 +224,10 @@ static uint64_t used_end(const dpi_log_pass *pass, uint64_t at, uint64_t limit)
 
 /* What stands or stood behind the last record. Without the page nobody knows
  * whether it was finished: then all that is not zero counts as torn. */
-static void tell_tail(dpi_log_pass *pass, uint64_t limit)
+static void tell_tail(dpi_log_pass *pass)
 {
 	uint64_t base = pass->segment->header.base;
+	uint64_t limit = pass->limit;
 	uint64_t end = base + pass->end;
 
 	if (!pass->hint.is_valid) {
@@ -230,44 +247,51 @@ static dp_status run_pass(dpi_log_pass *pass, dp_error **err)
 {
 	const dpi_log_hub *hub = pass->hub;
 	int64_t size = hub->os->size(hub->os->self, pass->segment->fd);
-	uint64_t limit;
 	dpi_scan scan;
 	dp_status st;
 
 	if (size < 0) {
 		return dpi_error_sys(err, (int)-size, "a segment has no size");
 	}
-	limit = size > (int64_t)DPI_LOG_PAGE ? (uint64_t)size - DPI_LOG_PAGE
-					     : 0;
+	pass->limit = size > (int64_t)DPI_LOG_PAGE
+		? (uint64_t)size - DPI_LOG_PAGE
+		: 0;
 	if (dpi_scan_init(&scan, hub->alloc, hub->os, pass->segment, 0,
-		    limit) != DP_OK) {
+		    pass->limit) != DP_OK) {
 		return no_memory(err);
 	}
 	st = scan_all(pass, &scan, err);
 	if (st == DP_OK) {
 		pass->end = scan.records_end;
 		pass->events = scan.events;
-		tell_tail(pass, limit);
+		tell_tail(pass);
 	}
 	dpi_scan_fini(&scan);
 	return st;
 }
 
-/*
- * What stands behind the last record is given back to the disk. That it has
- * gone is no condition for anything, so failing to is no error.
- */
 static dp_status make_durable(
 	const dpi_log_hub *hub, const dpi_log_pass *pass, dp_error **err)
 {
 	const dpi_os *os = hub->os;
-	int rc;
+	int rc = os->fdatasync(os->self, pass->segment->fd);
 
-	(void)os->truncate(
-		os->self, pass->segment->fd, DPI_LOG_PAGE + pass->end);
-	rc = os->fdatasync(os->self, pass->segment->fd);
 	return rc == 0 ? DP_OK
 		       : dpi_error_sys(err, -rc, "a segment cannot be synced");
+}
+
+/*
+ * What stands behind the last record is given back to the disk. That may be
+ * later, even while another one owns the partition: none writes to a segment
+ * of a former epoch.
+ */
+static void give_back(dpi_log_hub *hub, dpi_log_pass *pass)
+{
+	if (pass->limit > pass->end) {
+		dpi_leftovers_add(&hub->prepare.leftovers, pass->segment->fd,
+			DPI_LOG_PAGE + pass->end);
+		pass->segment->fd = -1;
+	}
 }
 
 static dp_status recover_segment(dpi_log_hub *hub, dpi_log_partition *partition,
@@ -282,7 +306,13 @@ static dp_status recover_segment(dpi_log_hub *hub, dpi_log_partition *partition,
 		st = dpi_log_learn_sources(hub, partition, &before, UINT64_MAX,
 			pass->sources, err);
 	}
-	return st == DP_OK ? make_durable(hub, pass, err) : st;
+	if (st == DP_OK) {
+		st = make_durable(hub, pass, err);
+	}
+	if (st == DP_OK) {
+		give_back(hub, pass);
+	}
+	return st;
 }
 
 static dp_status recover_last(dpi_log_hub *hub, dpi_log_partition *partition,

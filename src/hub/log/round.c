@@ -5,10 +5,10 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "hub/log/ahead.h"
 #include "hub/log/committer.h"
 #include "hub/log/partition.h"
 #include "hub/log/prepare.h"
-#include "hub/log/ahead.h"
 
 /* Without memory, rounds stay small. */
 static void grow(dpi_log_writer *w)
@@ -95,16 +95,21 @@ static dp_status append_items(dpi_log_writer *w, dp_error **err)
 	return st == DP_OK ? flushed : st;
 }
 
-/* The same, and makes room if that is the policy. */
+/* What nobody needs goes first; events only if that is the policy. */
+static bool make_room(dpi_log_writer *w)
+{
+	return dpi_leftovers_free(&w->hub->prepare.leftovers) ||
+		(w->hub->opts.full_policy == DP_FULL_DROP_OLDEST &&
+			dpi_partition_drop_oldest(w->hub, w->partition));
+}
+
 static dp_status append_round(dpi_log_writer *w, dp_error **err)
 {
-	bool drops = w->hub->opts.full_policy == DP_FULL_DROP_OLDEST;
 	dp_error *cause = NULL;
 	dp_status st;
 
 	st = append_items(w, &cause);
-	while (st == DP_ENOSPC && drops &&
-		dpi_partition_drop_oldest(w->hub, w->partition)) {
+	while (st == DP_ENOSPC && make_room(w)) {
 		dp_error_free(cause);
 		cause = NULL;
 		st = append_items(w, &cause);

@@ -63,6 +63,20 @@ dp_status dpi_tail_check_right(dpi_log_tail *tail, dp_error **err)
 	return DP_OK;
 }
 
+/* On a full disk, what the former owner left may be all the room there is. */
+static dp_status begin(dpi_log_tail *tail, uint64_t base, uint64_t previous_end,
+	dp_error **err)
+{
+	dp_status st = dpi_tail_begin(tail, base, previous_end, err);
+
+	if (st == DP_ENOSPC &&
+		dpi_leftovers_free(&tail->hub->prepare.leftovers)) {
+		dpi_error_clear(err);
+		st = dpi_tail_begin(tail, base, previous_end, err);
+	}
+	return st;
+}
+
 /* An old segment that holds nothing is replaced, so that restarts leave none
  * behind. */
 static dp_status begin_anew(
@@ -74,7 +88,7 @@ static dp_status begin_anew(
 	char path[DPI_LOG_PATH_MAX];
 	dp_status st;
 
-	st = dpi_tail_begin(tail, found->next, previous_end, err);
+	st = begin(tail, found->next, previous_end, err);
 	tail->begun_base = found->next;
 	if (st == DP_OK && replaces && found->base != found->next) {
 		dpi_log_segment_path(path, tail->hub->directory,
@@ -108,6 +122,8 @@ dp_status dpi_tail_open(dpi_log_tail *ret, dpi_log_hub *hub,
 	}
 	ret->epoch = found.epoch;
 	st = begin_anew(ret, &found, err);
+	/* Not before: the sync of the beginning would wait for the disk. */
+	dpi_log_prepare_free(&hub->prepare);
 	if (st != DP_OK) {
 		goto err_after_init;
 	}

@@ -10,8 +10,8 @@
 
 #include "base/thread.h"
 #include "faulty_os.h"
-#include "hub/log/log_hub.h"
 #include "hub/log/ahead.h"
+#include "hub/log/log_hub.h"
 #include "hub/log/writer.h"
 #include "log_rig.h"
 #include "sim_os.h"

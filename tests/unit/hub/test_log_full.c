@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "faulty_os.h"
-#include "hub/log/log_hub.h"
 #include "hub/log/ahead.h"
+#include "hub/log/log_hub.h"
 #include "hub/log/writer.h"
 #include "log_contents.h"
 #include "log_rig.h"
