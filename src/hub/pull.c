@@ -227,7 +227,8 @@ static dp_status tend(
 		}
 		*ret_wake_at = dpi_time_earlier(
 			*ret_wake_at, held->leases.next_expiry);
-		if (held->leases.waiting > 0) {
+		/* What goes to another process is not handed over here. */
+		if (held->leases.waiting > 0 && !held->reader->is_wanted) {
 			*ret_wake_at = dpi_time_earlier(
 				*ret_wake_at, held->leases.next_due);
 		}

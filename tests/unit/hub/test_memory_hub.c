@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <errno.h>
 
 #include "base/thread.h"
 #include "hub/hub.h"
@@ -254,6 +255,85 @@ static void a_feed_that_leaves_takes_back_what_waits(void **state)
 	stop(f);
 }
 
+/* Time that goes on by waiting alone; who waits in vain again and again is
+ * found out. */
+static dp_time_ns now_ns;
+static int waits;
+
+static dp_time_ns passed_time(void *self)
+{
+	(void)self;
+	return __atomic_load_n(&now_ns, __ATOMIC_SEQ_CST);
+}
+
+static int wait_in_vain(
+	void *self, uint32_t *word, uint32_t expected, dp_time_ns deadline_ns)
+{
+	(void)word;
+	(void)expected;
+	assert_true(++waits < 100);
+	if (deadline_ns > passed_time(self)) {
+		__atomic_store_n(&now_ns, deadline_ns, __ATOMIC_SEQ_CST);
+	}
+	return -ETIMEDOUT;
+}
+
+/* Gives the first event of the next batch back, and keeps the second. */
+static void hand_one_of_two_back(dp_subscription *sub)
+{
+	dp_batch *batch = NULL;
+
+	assert_int_equal(dp_subscription_pull(sub, &batch, 2, 0, NULL), DP_OK);
+	assert_int_equal(dp_batch_count(batch), 2);
+	assert_int_equal(
+		dp_subscription_nack(sub, dp_batch_message(batch, 0), 0, NULL),
+		DP_OK);
+	dp_batch_unref(batch);
+}
+
+static void a_pull_sleeps_while_another_waits_for_its_partition(void **state)
+{
+	dpi_os os = *dpi_os_real();
+	dp_subscription_options opts = DP_SUBSCRIPTION_OPTIONS_INIT;
+	dp_subscription *subs[2] = {NULL, NULL};
+	dpi_writer *writer = NULL;
+	dp_batch *batch = NULL;
+	dp_runtime *rt = NULL;
+	dp_hub *hub = NULL;
+
+	(void)state;
+	now_ns = DP_SECOND;
+	waits = 0;
+	os.monotonic = passed_time;
+	os.wait = wait_in_vain;
+	assert_int_equal(dpi_runtime_new(&rt, NULL, &os, NULL), DP_OK);
+	assert_int_equal(dp_hub_open(&hub, rt, "memory:m", NULL, NULL), DP_OK);
+	opts.topics = "*";
+	assert_int_equal(
+		dp_subscription_open(&subs[0], hub, "s", &opts, NULL), DP_OK);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(hub->ops->writer(hub, i == 0 ? "a" : "b",
+					 &writer, NULL),
+			DP_OK);
+		test_feed_append(writer, "x", 2);
+		writer->ops->release(writer);
+	}
+	hand_one_of_two_back(subs[0]);
+	hand_one_of_two_back(subs[0]);
+	assert_int_equal(
+		dp_subscription_open(&subs[1], hub, "s", &opts, NULL), DP_OK);
+	assert_int_equal(
+		dp_subscription_pull(subs[0], &batch, 1, 0, NULL), DP_OK);
+	dp_batch_unref(batch);
+	assert_int_equal(
+		dp_subscription_pull(subs[0], &batch, 1, 30 * DP_SECOND, NULL),
+		DP_ETIMEDOUT);
+	dp_subscription_close(subs[0]);
+	dp_subscription_close(subs[1]);
+	dp_hub_close(hub);
+	dp_runtime_free(rt);
+}
+
 static void hubs_of_one_name_share_and_others_do_not(void **state)
 {
 	struct fixture *f = start(DP_FULL_REJECT);
@@ -340,6 +420,8 @@ int main(void)
 		cmocka_unit_test(a_commit_waits_until_there_is_room),
 		cmocka_unit_test(an_armed_commit_goes_on_when_there_is_room),
 		cmocka_unit_test(a_feed_that_leaves_takes_back_what_waits),
+		cmocka_unit_test(
+			a_pull_sleeps_while_another_waits_for_its_partition),
 		cmocka_unit_test(hubs_of_one_name_share_and_others_do_not),
 		cmocka_unit_test(what_is_in_a_hub_waits_for_its_next_opening),
 		cmocka_unit_test(bad_addresses_and_options_are_refused),
