@@ -172,7 +172,10 @@ typedef struct dp_subscription_options {
 	const char *topics;
 	/** Handed over but neither acked nor extended: again. 0: 60 s. */
 	dp_time_ns ack_deadline_ns;
-	/** Most events handed over and not yet acked. 0: 100,000. */
+	/**
+	 * Most events handed over and not yet acked. 0: 100,000. Behind one
+	 * that is never acked come eight times as many of its partition.
+	 */
 	uint64_t outstanding_events;
 	/** Most bytes handed over and not yet acked. 0: 64 MiB. */
 	uint64_t outstanding_bytes;
@@ -253,11 +256,12 @@ DP_API DP_NODISCARD dp_status dp_subscription_pull(dp_subscription *sub,
 	dp_error **err);
 
 /**
- * Says that an event is finished: it does not come again.
+ * Says that an event is finished: it does not come again to this opening.
  *
- * The place moves over the longest run of finished events. It is written at
- * the next ack or pull, but not with each; within a second while a pull waits;
- * and durably at close.
+ * The place moves over the longest run of finished events: to the next
+ * opening come those again that are behind an unfinished one. It is written
+ * at the next ack or pull, but not with each; within a second while a pull
+ * waits; and durably at close.
  *
  * @param sub  subscription
  * @param msg  message that it handed over
