@@ -60,9 +60,12 @@ enum {
 typedef struct dp_hub_options {
 	/** Set by the INIT macro. */
 	size_t struct_size;
-	/** Size of a full segment file, in bytes. 0: 64 MiB; least 64 KiB. */
+	/** Size of a full segment file: 64 KiB to 2 GiB. 0: 64 MiB. */
 	uint64_t segment_bytes;
-	/** Oldest data goes above this, per partition. 0: unlimited. */
+	/**
+	 * Oldest data goes above this, per partition. 0: unlimited; but
+	 * 256 MiB in a memory hub, which has no bound but this one.
+	 */
 	uint64_t retention_bytes;
 	/** Data goes when this old, by append time. 0: once all read it. */
 	dp_time_ns retention_ns;
@@ -70,7 +73,7 @@ typedef struct dp_hub_options {
 	int32_t retention_forced;
 	/** One of DP_FULL_*. */
 	dp_full_policy full_policy;
-	/** Most partitions, and so writing processes, of a topic. 0: 64. */
+	/** Most partitions, and so writers, of a topic: to 4096. 0: 64. */
 	uint32_t partitions_max;
 	/** Written but unsynced data is synced after this. 0: 100 ms. */
 	dp_time_ns sync_interval_ns;
