@@ -46,12 +46,12 @@ static dp_status write_some(dpi_log_tail *tail, dp_error **err)
 	return DP_OK;
 }
 
-/* Stores how far the file is. */
-static dp_status tell(
-	dpi_log_tail *tail, _Atomic uint64_t *word, dp_error **err)
+/* Stores that the file is so far. */
+static dp_status tell(dpi_log_tail *tail, _Atomic uint64_t *word, uint64_t end,
+	dp_error **err)
 {
-	return dpi_log_state_store(tail->partition->state, tail->epoch, word,
-		       dpi_tail_flushed_end(tail))
+	return dpi_log_state_store(
+		       tail->partition->state, tail->epoch, word, end)
 		? DP_OK
 		: dpi_tail_check_right(tail, err);
 }
@@ -67,6 +67,11 @@ dp_status dpi_tail_flush(dpi_log_tail *tail, dp_error **err)
 	while (st == DP_OK && tail->piece_count > 0) {
 		st = write_some(tail, err);
 	}
+	/* Behind the end that a new owner found, it would not be in the log. */
+	if (st == DP_OK) {
+		st = tell(tail, &tail->partition->state->written,
+			dpi_tail_end(tail), err);
+	}
 	if (st != DP_OK) {
 		return st;
 	}
@@ -77,7 +82,7 @@ dp_status dpi_tail_flush(dpi_log_tail *tail, dp_error **err)
 		atomic_store(&tail->zeroed, tail->flushed);
 	}
 	dpi_sources_keep(&tail->sources);
-	return tell(tail, &tail->partition->state->written, err);
+	return DP_OK;
 }
 
 dp_status dpi_tail_give_up(dpi_log_tail *tail, dp_error **err)
@@ -136,5 +141,6 @@ dp_status dpi_tail_sync(dpi_log_tail *tail, dp_error **err)
 	tail->sync_bytes = tail->flushed - tail->synced;
 	tail->synced = tail->flushed;
 	dpi_log_count(&tail->hub->counters.syncs, 1);
-	return tell(tail, &tail->partition->state->durable, err);
+	return tell(tail, &tail->partition->state->durable,
+		dpi_tail_flushed_end(tail), err);
 }

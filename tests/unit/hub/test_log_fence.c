@@ -38,6 +38,7 @@ struct fence {
 	const dpi_os *new_os;
 	long calls_left;      /* until the old one sleeps; atomic */
 	bool settles;         /* a reader looks, before a new owner comes */
+	dp_ack level;         /* that the old one is told at */
 	pthread_mutex_t lock; /* the old one runs, or is done for good */
 	bool is_over;
 	_Atomic bool is_asleep;
@@ -48,7 +49,8 @@ struct fence {
 	int new_acked;
 };
 
-static dp_status commit(struct log_rig *rig, const char *who, int number)
+static dp_status commit(
+	struct log_rig *rig, dp_ack level, const char *who, int number)
 {
 	dpi_writer *writer = log_rig_writer(rig, TOPIC);
 	struct test_feed feed;
@@ -60,7 +62,7 @@ static dp_status commit(struct log_rig *rig, const char *who, int number)
 	}
 	(void)snprintf(prefix, sizeof(prefix),
 		"%s of the two processes, commit %d, event ", who, number);
-	test_feed_init(&feed, DP_ACK_DURABLE);
+	test_feed_init(&feed, level);
 	writer->ops->attach(writer, &feed.feed);
 	test_feed_add_many(&feed, prefix, EVENTS);
 	writer->ops->commit(writer);
@@ -73,7 +75,8 @@ static dp_status commit(struct log_rig *rig, const char *who, int number)
 static void commit_new(struct fence *f, int count)
 {
 	for (int i = 0; i < count && f->new_status == DP_OK; i++) {
-		f->new_status = commit(&f->new_rig, "new", f->new_acked);
+		f->new_status = commit(
+			&f->new_rig, DP_ACK_DURABLE, "new", f->new_acked);
 		f->new_acked += f->new_status == DP_OK;
 	}
 }
@@ -118,7 +121,7 @@ static void run_old(struct fence *f)
 		dp_status st;
 
 		f->old_begun += !is_late;
-		st = commit(&f->old_rig, "old", i);
+		st = commit(&f->old_rig, f->level, "old", i);
 		f->old_acked[i] = st == DP_OK;
 		assert_true(st == DP_OK || f->is_asleep);
 		assert_true(st == DP_OK || st == DP_ELOCKED || st == DP_EIO);
@@ -188,7 +191,7 @@ static void judge(struct fence *f)
 /* hook: of the process that is to be interrupted. */
 static void init(struct fence *f, faulty_hook hook)
 {
-	*f = (struct fence){.disk = sim_disk_new(1)};
+	*f = (struct fence){.disk = sim_disk_new(1), .level = DP_ACK_DURABLE};
 	faulty_os_init(&f->faulty, sim_disk_start(f->disk));
 	f->faulty.hook = hook;
 	f->faulty.hook_user = f;
@@ -199,13 +202,14 @@ static void init(struct fence *f, faulty_hook hook)
 }
 
 /* Returns false if the old one made fewer calls. */
-static bool sleeps_at(long call, bool settles)
+static bool sleeps_at(long call, bool settles, dp_ack level)
 {
 	struct fence f;
 
 	init(&f, count_down);
 	f.new_os = sim_disk_start(f.disk);
 	f.settles = settles;
+	f.level = level;
 	assert_int_equal(
 		log_rig_open(&f.old_rig, &f.faulty.os, DIRECTORY), DP_OK);
 	assert_non_null(log_rig_writer(&f.old_rig, TOPIC));
@@ -226,7 +230,7 @@ static void an_owner_that_wakes_after_it_was_replaced_does_no_harm(void **state)
 	long call = 1;
 
 	(void)state;
-	while (sleeps_at(call, false)) {
+	while (sleeps_at(call, false, DP_ACK_DURABLE)) {
 		call++;
 	}
 	printf("figure: %ld calls at which an owner slept while another took "
@@ -238,7 +242,15 @@ static void an_owner_that_wakes_after_it_was_replaced_does_no_harm(void **state)
 static void the_same_if_a_reader_was_the_first_to_look(void **state)
 {
 	(void)state;
-	for (long call = 1; sleeps_at(call, true); call++) {
+	for (long call = 1; sleeps_at(call, true, DP_ACK_DURABLE); call++) {
+	}
+}
+
+static void what_was_written_after_it_was_replaced_is_not_acknowledged(
+	void **state)
+{
+	(void)state;
+	for (long call = 1; sleeps_at(call, false, DP_ACK_WRITTEN); call++) {
 	}
 }
 
@@ -254,7 +266,8 @@ static void let_old_run(void *user, faulty_call call, long number)
 	}
 	dpi_lock(&f->lock);
 	for (int i = COMMITS / 2; i < COMMITS && !f->is_over; i++) {
-		f->old_acked[i] = commit(&f->old_rig, "old", i) == DP_OK;
+		f->old_acked[i] =
+			commit(&f->old_rig, f->level, "old", i) == DP_OK;
 	}
 	dpi_unlock(&f->lock);
 }
@@ -279,7 +292,7 @@ static void run_beside(long call)
 	os = sim_disk_start(f.disk);
 	assert_int_equal(log_rig_open(&f.old_rig, os, DIRECTORY), DP_OK);
 	for (int i = 0; i < COMMITS / 2; i++) {
-		assert_int_equal(commit(&f.old_rig, "old", i), DP_OK);
+		assert_int_equal(commit(&f.old_rig, f.level, "old", i), DP_OK);
 		f.old_acked[i] = true;
 	}
 	(void)os->unlink(os->self, DIRECTORY "/locks");
@@ -307,6 +320,8 @@ int main(void)
 		cmocka_unit_test(
 			an_owner_that_wakes_after_it_was_replaced_does_no_harm),
 		cmocka_unit_test(the_same_if_a_reader_was_the_first_to_look),
+		cmocka_unit_test(
+			what_was_written_after_it_was_replaced_is_not_acknowledged),
 		cmocka_unit_test(
 			an_owner_that_writes_while_it_is_replaced_does_no_harm),
 	};
