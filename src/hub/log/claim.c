@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/thread.h"
 #include "hub/log/cursor.h"
+#include "hub/log/epoch.h"
 #include "hub/log/registration.h"
 
 /* Offsets of files, and so of their bytes, are signed; leave room. */
@@ -133,6 +134,21 @@ dp_status dpi_claims_openers(
 	return DP_OK;
 }
 
+static dp_status last_epoch(dpi_log_hub *hub,
+	const dpi_log_partition *partition, uint64_t *ret, dp_error **err)
+{
+	dpi_segment_owner owner = dpi_log_owner(hub, &partition->name);
+	dpi_segment_list list;
+	dp_status st = dpi_segment_list_init(&list, hub->alloc, hub->os,
+		hub->directory, &partition->name, err);
+
+	if (st == DP_OK) {
+		st = dpi_log_epoch_last(hub, &owner, &list, ret, err);
+		dpi_segment_list_fini(&list, hub->alloc);
+	}
+	return st;
+}
+
 /* Writes down that a subscription begins at the end of a partition. */
 static dp_status skip_to_end(dpi_log_hub *hub, const char *name,
 	dpi_log_partition *partition, dp_error **err)
@@ -140,9 +156,14 @@ static dp_status skip_to_end(dpi_log_hub *hub, const char *name,
 	char path[DPI_LOG_PATH_MAX];
 	dpi_cursor cursor = {0};
 	dpi_cursor_file file;
+	uint64_t epoch;
 	dp_status st;
 
 	st = dpi_log_settle(hub, partition, err);
+	cursor.next = atomic_load(&partition->state->durable);
+	if (st == DP_OK) {
+		st = last_epoch(hub, partition, &epoch, err);
+	}
 	if (st != DP_OK) {
 		return st;
 	}
@@ -153,9 +174,7 @@ static dp_status skip_to_end(dpi_log_hub *hub, const char *name,
 	if (st != DP_OK) {
 		return st;
 	}
-	cursor.next = atomic_load(&partition->state->durable);
-	st = dpi_cursor_save(&file, &cursor,
-		atomic_load(&partition->state->epoch), true, err);
+	st = dpi_cursor_save(&file, &cursor, epoch, true, err);
 	dpi_cursor_close(&file);
 	return st;
 }

@@ -236,7 +236,8 @@ static dp_status set_back(dpi_log_reader *reader, dp_error **err)
 {
 	dpi_log_hub *hub = reader->backend->hub;
 	dpi_cursor *cursor = &reader->file.cursor;
-	uint64_t end = end_of(reader);
+	/* What is written and not yet durable has not been lost. */
+	uint64_t end = load(&reader->partition->state->written);
 	uint64_t base = UINT64_MAX;
 	dp_status st = DP_OK;
 

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "hub/log/damage.h"
+#include "hub/log/epoch.h"
 #include "hub/log/misplaced.h"
 #include "hub/log/scan.h"
 
@@ -58,30 +59,6 @@ static dpi_log_hint hint_of(
 static dp_status no_memory(dp_error **err)
 {
 	return dpi_error_set(err, DP_ENOMEM, "no memory to scan a segment");
-}
-
-/* The epoch of the last segment whose header can be read. */
-static dp_status last_epoch(const dpi_log_hub *hub,
-	const dpi_segment_owner *owner, const dpi_segment_list *list,
-	uint64_t *ret, dp_error **err)
-{
-	bool found = false;
-
-	*ret = 0;
-	for (size_t i = list->count; i-- > 0 && !found;) {
-		dpi_segment segment;
-		dp_status st;
-
-		st = dpi_segment_open(&segment, hub->os, hub->directory, owner,
-			list->bases[i], false, err);
-		if (st != DP_OK) {
-			return st;
-		}
-		found = segment.has_header;
-		*ret = segment.header.epoch;
-		dpi_segment_close(&segment, hub->os);
-	}
-	return DP_OK;
 }
 
 /* Raises the epoch, so that a former owner finds out before it writes. 0: the
@@ -331,7 +308,7 @@ static dp_status recover_last(dpi_log_hub *hub, dpi_log_partition *partition,
 	dpi_segment segment;
 	dp_status st;
 
-	st = last_epoch(hub, &owner, list, &epoch_on_disk, err);
+	st = dpi_log_epoch_last(hub, &owner, list, &epoch_on_disk, err);
 	if (st != DP_OK) {
 		return st;
 	}

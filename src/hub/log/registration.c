@@ -15,6 +15,8 @@
 #define FORMAT 1u
 #define HEAD 16u
 #define FILE_MAX (HEAD + DPI_NAME_MAX)
+/* Names of places, while they are listed. */
+#define ENTRIES_MAX_BYTES (64u << 20)
 
 /* DIRECTORY/subscriptions/NAME/entry; without name or entry what is above. */
 static void sub_path(
@@ -93,13 +95,35 @@ dp_status dpi_registration_read(const dpi_log_hub *hub, const char *name,
 	return st;
 }
 
+static dp_status remove_places(
+	const dpi_log_hub *hub, const char *name, dp_error **err)
+{
+	char path[DPI_LOG_PATH_MAX];
+	const char *const *entries;
+	dpi_arena arena;
+	size_t count;
+	dp_status st;
+
+	sub_path(path, hub->directory, name, NULL);
+	dpi_arena_init(&arena, hub->alloc, ENTRIES_MAX_BYTES);
+	st = dpi_files_list(hub->os, path, &arena, &entries, &count, err);
+	for (size_t i = 0; st == DP_OK && i < count; i++) {
+		sub_path(path, hub->directory, name, entries[i]);
+		st = dpi_files_remove(hub->os, hub->alloc, path, err);
+	}
+	dpi_arena_fini(&arena);
+	return st;
+}
+
 dp_status dpi_registration_prepare(
 	const dpi_log_hub *hub, const char *name, dp_error **err)
 {
 	char path[DPI_LOG_PATH_MAX];
+	dp_status st;
 
 	sub_path(path, hub->directory, name, NULL);
-	return dpi_files_mkdir(hub->os, path, err);
+	st = dpi_files_mkdir(hub->os, path, err);
+	return st == DP_OK ? remove_places(hub, name, err) : st;
 }
 
 dp_status dpi_registration_write(const dpi_log_hub *hub, const char *name,

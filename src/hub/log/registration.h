@@ -49,7 +49,8 @@ DP_NODISCARD dp_status dpi_registration_remove(
 DP_NODISCARD dp_status dpi_registration_keep(
 	const dpi_log_hub *hub, const char *name, dp_error **err);
 
-/* Makes the directory of a subscription that is to be. */
+/* Makes the directory of a subscription that is to be. Places that are left of
+ * one that was half made or half deleted go: they are not where it begins. */
 DP_NODISCARD dp_status dpi_registration_prepare(
 	const dpi_log_hub *hub, const char *name, dp_error **err);
 
