@@ -57,6 +57,13 @@ dp_status dpi_log_committer_join(dpi_log_committer *committer, dp_error **err)
 	return st;
 }
 
+void dpi_log_committer_leave(dpi_log_committer *committer)
+{
+	dpi_lock(&committer->lock);
+	dpi_dues_leave(&committer->dues);
+	dpi_unlock(&committer->lock);
+}
+
 void dpi_log_committer_arm(
 	dpi_log_committer *committer, dpi_log_writer *w, dp_time_ns at_ns)
 {

@@ -29,6 +29,9 @@ void dpi_log_committer_free(dpi_log_committer *committer);
 DP_NODISCARD dp_status dpi_log_committer_join(
 	dpi_log_committer *committer, dp_error **err);
 
+/* For a writer that joined and was not made after all. */
+void dpi_log_committer_leave(dpi_log_committer *committer);
+
 /* Commits w no later than at_ns (monotonic). Any thread. */
 void dpi_log_committer_arm(
 	dpi_log_committer *committer, dpi_log_writer *w, dp_time_ns at_ns);

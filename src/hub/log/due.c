@@ -32,6 +32,11 @@ dp_status dpi_dues_join(
 	return DP_OK;
 }
 
+void dpi_dues_leave(dpi_dues *dues)
+{
+	dues->members--;
+}
+
 void dpi_dues_fini(dpi_dues *dues, const dp_allocator *alloc)
 {
 	if (dues->heap != NULL) {

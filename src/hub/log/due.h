@@ -33,6 +33,8 @@ typedef struct dpi_dues {
  */
 DP_NODISCARD dp_status dpi_dues_join(
 	dpi_dues *dues, const dp_allocator *alloc, dp_error **err);
+/* Gives it back, for who joined and was not put in. */
+void dpi_dues_leave(dpi_dues *dues);
 void dpi_dues_fini(dpi_dues *dues, const dp_allocator *alloc);
 
 /* Puts it in, or brings it forward. at_ns is before the time that it has. */

@@ -42,23 +42,15 @@ static dp_status write_beginning(dpi_log_tail *tail, dpi_segment *segment,
 	return DP_OK;
 }
 
-/*
- * Who takes the partition over raises the epoch, then removes our spare, and
- * then looks which segments there are: so either we see the epoch here, or the
- * spare is gone, or the segment is found there.
- */
-static dp_status give_name(dpi_log_tail *tail, uint64_t base, dp_error **err)
+static dp_status rename_spare(
+	dpi_log_tail *tail, int directory, uint64_t base, dp_error **err)
 {
 	const dpi_os *os = tail->hub->os;
 	char from[DPI_LOG_PATH_MAX];
 	char to[DPI_LOG_PATH_MAX];
-	dp_status st = dpi_tail_check_right(tail, err);
-	dp_error *cause = NULL;
+	dp_status st;
 	int rc;
 
-	if (st != DP_OK) {
-		return st;
-	}
 	dpi_spare_path(tail, from);
 	dpi_log_segment_path(
 		to, tail->hub->directory, &tail->partition->name, base);
@@ -69,15 +61,44 @@ static dp_status give_name(dpi_log_tail *tail, uint64_t base, dp_error **err)
 			? st
 			: dpi_error_sys(err, -rc, "%s cannot be renamed", from);
 	}
-	if (dpi_tail_sync_names(tail, &cause) != DP_OK) {
+	rc = os->fsync(os->self, directory);
+	if (rc != 0) {
 		/* The name is there, or is not: nobody can tell. */
 		dpi_tail_fail(tail);
-		(void)dpi_error_set(err, DP_EIO, "%s may not last: %s", to,
-			dp_error_message(cause));
-		dp_error_free(cause);
-		return DP_EIO;
+		return dpi_error_io(err, -rc, "%s may not last", to);
 	}
 	return DP_OK;
+}
+
+/*
+ * Who takes the partition over raises the epoch, then removes our spare, and
+ * then looks which segments there are: so either we see the epoch here, or the
+ * spare is gone, or the segment is found there.
+ */
+static dp_status give_name(dpi_log_tail *tail, uint64_t base, dp_error **err)
+{
+	const dpi_os *os = tail->hub->os;
+	char path[DPI_LOG_PATH_MAX];
+	dp_status st = dpi_tail_check_right(tail, err);
+	int directory;
+
+	if (st != DP_OK) {
+		return st;
+	}
+	/* Now, since afterwards nothing but its sync may fail. */
+	dpi_log_partition_path(
+		path, tail->hub->directory, &tail->partition->name, NULL);
+	directory =
+		os->open(os->self, path, DPI_OPEN_READ | DPI_OPEN_DIRECTORY);
+	if (directory < 0) {
+		return dpi_tail_lacks_files(directory)
+			? dpi_tail_no_file(path, err)
+			: dpi_error_sys(err, -directory,
+				  "directory %s cannot be opened", path);
+	}
+	st = rename_spare(tail, directory, base, err);
+	(void)os->close(os->self, directory);
+	return st;
 }
 
 static dp_status tell_begun(
@@ -154,7 +175,8 @@ static dp_status begin(dpi_log_tail *tail, uint64_t base, uint64_t previous_end,
 		take_over(tail, &segment, snapshot_size);
 		st = tell_begun(tail, base, base + snapshot_size, err);
 	}
-	if (st != DP_OK && st != DP_ENOSPC && st != DP_ENOMEM) {
+	if (st != DP_OK && st != DP_ENOSPC && st != DP_ENOMEM &&
+		st != DP_EAGAIN) {
 		dpi_tail_fail(tail);
 	}
 	return st;

@@ -101,6 +101,9 @@ dp_status dpi_spare_make(dpi_log_tail *tail, dp_error **err)
 
 	dpi_spare_path(tail, path);
 	tail->spare_fd = os->open(os->self, path, DPI_OPEN_CREATE);
+	if (dpi_tail_lacks_files(tail->spare_fd)) {
+		return dpi_tail_no_file(path, err);
+	}
 	if (tail->spare_fd < 0) {
 		rc = tail->spare_fd;
 		goto out;
@@ -132,7 +135,8 @@ static bool recycle(dpi_log_tail *tail, uint64_t base)
 	dpi_segment segment;
 	int64_t size;
 
-	if (tail->spare_fd >= 0 ||
+	/* At rest, no file is kept open. */
+	if (tail->spare_fd >= 0 || tail->segment.fd < 0 ||
 		dpi_segment_open(&segment, os, tail->hub->directory,
 			&tail->owner, base, true, NULL) != DP_OK) {
 		return false;

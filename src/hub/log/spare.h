@@ -24,8 +24,9 @@ static inline uint64_t dpi_spare_first_zeroed(const dpi_log_tail *tail)
 }
 
 /*
- * Makes an old segment of this partition the spare, if there is none and the
- * file was begun in our epoch (a former owner might still write to others).
+ * Makes an old segment of this partition the spare, if there is none, the tail
+ * is not at rest, and the file was begun in our epoch (a former owner might
+ * still write to others).
  * Returns false, and has done nothing, otherwise. Any thread.
  */
 bool dpi_tail_recycle(dpi_log_tail *tail, uint64_t base);

@@ -17,7 +17,8 @@
 
 #define DPI_MSG_LOG_FAILED 0x51d7e0b9u
 
-/* Records of one segment tell times up to here, and some are written late. */
+/* Records of one segment, the first one, too, tell times up to here, and some
+ * are written late. */
 #define AGE_MAX_MS ((int64_t)UINT32_MAX / 2)
 
 dp_status dpi_tail_failure(const dpi_log_tail *tail, dp_error **err)
@@ -185,6 +186,17 @@ bool dpi_tail_rest(dpi_log_tail *tail)
 	return true;
 }
 
+bool dpi_tail_lacks_files(int rc)
+{
+	return rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM;
+}
+
+dp_status dpi_tail_no_file(const char *path, dp_error **err)
+{
+	return dpi_error_set(err, DP_EAGAIN,
+		"%s cannot be opened: too many files are open", path);
+}
+
 /* Opens the segment again that a rest has closed. */
 static dp_status wake(dpi_log_tail *tail, dp_error **err)
 {
@@ -198,13 +210,11 @@ static dp_status wake(dpi_log_tail *tail, dp_error **err)
 	dpi_log_segment_path(path, tail->hub->directory, &tail->partition->name,
 		tail->segment.header.base);
 	fd = os->open(os->self, path, 0);
-	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM) {
-		return dpi_error_set(err, DP_EAGAIN,
-			"segment %s cannot be opened: too many files are open",
-			path);
-	}
 	if (fd < 0) {
-		return dpi_tail_fail_sys(tail, -fd, "opening its segment", err);
+		return dpi_tail_lacks_files(fd)
+			? dpi_tail_no_file(path, err)
+			: dpi_tail_fail_sys(
+				  tail, -fd, "opening its segment", err);
 	}
 	dpi_lock(&tail->prepare_lock);
 	tail->segment.fd = fd;
@@ -299,7 +309,7 @@ static bool is_too_old(const dpi_log_tail *tail)
 	if (retention != 0 && retention / DP_MILLISECOND < age_max) {
 		age_max = retention / DP_MILLISECOND;
 	}
-	return age > age_max && tail->index > tail->first;
+	return age > AGE_MAX_MS || (age > age_max && tail->index > tail->first);
 }
 
 /* Makes room for the keys of all records, so that noting them cannot fail: a

@@ -139,6 +139,10 @@ void dpi_tail_fail(dpi_log_tail *tail);
 /* The same, and the error of the system call that is the reason. */
 DP_NODISCARD dp_status dpi_tail_fail_sys(
 	dpi_log_tail *tail, int sys_errno, const char *what, dp_error **err);
+/* Whether a file may be opened later that could not be now. */
+bool dpi_tail_lacks_files(int rc);
+/* The error then. */
+DP_NODISCARD dp_status dpi_tail_no_file(const char *path, dp_error **err);
 /* Whether this tail may still write. Errors: DP_EIO, DP_ELOCKED, for good. */
 DP_NODISCARD dp_status dpi_tail_check_right(dpi_log_tail *tail, dp_error **err);
 

@@ -268,7 +268,7 @@ dp_status dpi_log_writer_new(dpi_log_writer **ret, dpi_log_hub *hub,
 	}
 	st = dpi_partitions_claim(hub, topic, &w->partition, err);
 	if (st != DP_OK) {
-		goto err_after_alloc;
+		goto err_after_join;
 	}
 	st = dpi_tail_open(&w->tail, hub, w->partition, err);
 	if (st != DP_OK) {
@@ -284,6 +284,8 @@ dp_status dpi_log_writer_new(dpi_log_writer **ret, dpi_log_hub *hub,
 err_after_claim:
 	dpi_partitions_give(hub, w->partition);
 	dpi_partitions_settled(hub, &w->partition->name);
+err_after_join:
+	dpi_log_committer_leave(hub->committer);
 err_after_alloc:
 	dpi_free(hub->alloc, w, 1, sizeof(*w));
 	return st;

@@ -193,6 +193,31 @@ static void no_more_processes_write_than_partitions_are_allowed(void **state)
 	sim_disk_free(disk);
 }
 
+static void publishers_that_are_refused_leave_no_memory_behind(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(7);
+	struct log_rig owner;
+	struct log_rig late;
+	size_t live;
+
+	(void)state;
+	open_rig(&owner, sim_disk_start(disk));
+	assert_non_null(log_rig_writer(&owner, TOPIC));
+	log_rig_init(&late);
+	late.opts.partitions_max = 1;
+	assert_int_equal(
+		log_rig_open(&late, sim_disk_start(disk), DIRECTORY), DP_OK);
+	assert_null(log_rig_writer(&late, TOPIC));
+	live = late.heap.live_bytes;
+	for (int i = 0; i < 100; i++) {
+		assert_null(log_rig_writer(&late, TOPIC));
+	}
+	assert_int_equal(late.heap.live_bytes, live);
+	log_rig_close(&late);
+	log_rig_close(&owner);
+	sim_disk_free(disk);
+}
+
 static void one_hub_has_one_writer_for_a_topic(void **state)
 {
 	struct sim_disk *disk = sim_disk_new(8);
@@ -564,6 +589,8 @@ int main(void)
 		cmocka_unit_test(the_partition_of_a_dead_process_is_taken_over),
 		cmocka_unit_test(
 			no_more_processes_write_than_partitions_are_allowed),
+		cmocka_unit_test(
+			publishers_that_are_refused_leave_no_memory_behind),
 		cmocka_unit_test(one_hub_has_one_writer_for_a_topic),
 		cmocka_unit_test(a_foreign_directory_is_left_alone),
 		cmocka_unit_test(

@@ -236,6 +236,85 @@ static void a_topic_whose_segment_is_gone_has_failed(void **state)
 	assert_int_equal(commit_without_files(f, 0), DP_EIO);
 }
 
+/* Each file that is opened on the way to other segments may be one too many. */
+static void a_topic_without_a_file_for_a_segment_goes_on_later(void **state)
+{
+	struct fixture *f = *state;
+	dpi_writer *writer = writer_of(f, TOPIC);
+	size_t ok = 0;
+
+	for (long after = 0; after < 12; after++) {
+		struct test_feed feed;
+
+		test_feed_init(&feed, DP_ACK_DURABLE);
+		writer->ops->attach(writer, &feed.feed);
+		faulty_os_fail(&f->faulty, FAULTY_OPEN, after, EMFILE, false);
+		for (int i = 0; i < 4; i++) {
+			test_feed_add_many(&feed, "many to a segment ", 700);
+			writer->ops->commit(writer);
+		}
+		faulty_os_heal(&f->faulty);
+		assert_true(feed.failed == 0 || feed.worst == DP_EAGAIN);
+		ok += feed.ok;
+		writer->ops->detach(writer, &feed.feed);
+		test_feed_fini(&feed);
+	}
+	assert_events(f, TOPIC, ok);
+}
+
+static uint64_t oldest_base(struct fixture *f)
+{
+	const dpi_partition_name name = {TOPIC, 0};
+	dpi_segment_list list;
+	uint64_t base;
+
+	assert_int_equal(dpi_segment_list_init(&list, &f->rig.heap.alloc,
+				 f->faulty.inner, DIRECTORY, &name, NULL),
+		DP_OK);
+	assert_true(list.count > 1);
+	base = list.bases[0];
+	dpi_segment_list_fini(&list, &f->rig.heap.alloc);
+	return base;
+}
+
+static void an_old_segment_is_no_spare_of_a_topic_at_rest(void **state)
+{
+	struct fixture *f = *state;
+	dpi_log_hub *hub = (dpi_log_hub *)f->rig.hub;
+	bool is_removed = false;
+
+	test_feed_append(writer_of(f, TOPIC), "many to a segment ", 1500);
+	test_feed_append(writer_of(f, TOPIC), "many to a segment ", 1500);
+	/* Both threads: that which writes ahead has files open, too. */
+	virtual_clock_await_sleepers(f->clock, 2);
+	pass(f, DPI_LOG_REST_NS);
+	virtual_clock_await_sleepers(f->clock, 2);
+	assert_int_equal(open_files(f), 0);
+	assert_int_equal(dpi_log_drop(hub, hub->partitions, oldest_base(f),
+				 &is_removed, NULL),
+		DP_OK);
+	assert_true(is_removed);
+	assert_int_equal(open_files(f), 0);
+}
+
+/* More than a record can tell of, from the time of its segment. */
+static void an_event_after_months_of_silence_tells_its_own_time(void **state)
+{
+	const dp_time_ns months = 60 * 24 * 3600 * DP_SECOND;
+	struct fixture *f = *state;
+	dpi_writer *writer = writer_of(f, TOPIC);
+	struct log_contents contents;
+	int64_t now_ms;
+
+	pass(f, months);
+	now_ms = f->faulty.os.wall(f->faulty.os.self) / DP_MILLISECOND;
+	test_feed_append(writer, "p", 1);
+	log_contents_read(&contents, f->faulty.inner, DIRECTORY, TOPIC, 0);
+	assert_int_equal(contents.count, 1);
+	assert_in_range(contents.events[0].append_ms, now_ms, now_ms + 1000);
+	log_contents_free(&contents);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -248,6 +327,9 @@ int main(void)
 		TEST(topics_that_are_not_synced_keep_no_files_open),
 		TEST(a_topic_without_a_file_to_wake_goes_on_later),
 		TEST(a_topic_whose_segment_is_gone_has_failed),
+		TEST(a_topic_without_a_file_for_a_segment_goes_on_later),
+		TEST(an_old_segment_is_no_spare_of_a_topic_at_rest),
+		TEST(an_event_after_months_of_silence_tells_its_own_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
