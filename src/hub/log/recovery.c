@@ -247,12 +247,48 @@ static dp_status run_pass(dpi_log_pass *pass, dp_error **err)
 	return st;
 }
 
+/*
+ * Writes over [at, pass->end) of the indexes what can be read there. A sync
+ * that failed may have left it in memory alone, and no later one writes it.
+ */
+static int write_again(const dpi_log_pass *pass, uint64_t at)
+{
+	const dpi_os *os = pass->hub->os;
+	int fd = pass->segment->fd;
+	uint8_t data[DPI_LOG_PAGE];
+	int64_t n = 1;
+	int rc = 0;
+
+	while (rc == 0 && at < pass->end && n > 0) {
+		uint64_t left = pass->end - at;
+
+		n = dpi_os_read_all(os, fd, data,
+			left < sizeof(data) ? (size_t)left : sizeof(data),
+			DPI_LOG_PAGE + at);
+		if (n < 0) {
+			return (int)n;
+		}
+		rc = dpi_os_write_all(
+			os, fd, data, (size_t)n, DPI_LOG_PAGE + at);
+		at += (uint64_t)n;
+	}
+	return rc;
+}
+
 static dp_status make_durable(
 	const dpi_log_hub *hub, const dpi_log_pass *pass, dp_error **err)
 {
 	const dpi_os *os = hub->os;
-	int rc = os->fdatasync(os->self, pass->segment->fd);
+	uint64_t base = pass->segment->header.base;
+	int rc = 0;
 
+	/* Without the page the power was lost, and memory with it. */
+	if (pass->hint.is_valid) {
+		rc = write_again(pass, pass->hint.durable - base);
+	}
+	if (rc == 0) {
+		rc = os->fdatasync(os->self, pass->segment->fd);
+	}
 	return rc == 0 ? DP_OK
 		       : dpi_error_sys(err, -rc, "a segment cannot be synced");
 }

@@ -330,6 +330,62 @@ static void a_place_that_another_process_was_told_of_is_there(void **state)
 	sim_disk_free(disk);
 }
 
+/* Returns how many events a reader is given. */
+static size_t drain(struct log_rig *rig)
+{
+	dp_subscription_options opts = DP_SUBSCRIPTION_OPTIONS_INIT;
+	dp_subscription *sub = NULL;
+	dp_batch *batch = NULL;
+	size_t count = 0;
+
+	opts.topics = TOPIC;
+	assert_int_equal(
+		dp_subscription_open(&sub, rig->hub, "s", &opts, NULL), DP_OK);
+	while (dp_subscription_pull(sub, &batch, 1000, 0, NULL) == DP_OK) {
+		count += dp_batch_count(batch);
+		assert_int_equal(
+			dp_subscription_ack_batch(sub, batch, NULL), DP_OK);
+		dp_batch_unref(batch);
+	}
+	dp_subscription_close(sub);
+	return count;
+}
+
+/* What a sync failed to write can still be read, and no other sync writes it. */
+static void what_a_reader_is_given_after_a_failed_sync_is_there(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	struct log_contents contents;
+	struct test_feed feed;
+	dpi_writer *writer;
+	struct log_rig rig;
+	size_t count;
+
+	(void)state;
+	open_rig(&rig, sim_disk_start(disk));
+	append(&rig, 5);
+	writer = log_rig_writer(&rig, TOPIC);
+	test_feed_init(&feed, DP_ACK_DURABLE);
+	writer->ops->attach(writer, &feed.feed);
+	test_feed_add_many(&feed, "a payload of some length ", 1000);
+	sim_disk_fail_sync_at(disk, 0);
+	writer->ops->commit(writer);
+	writer->ops->detach(writer, &feed.feed);
+	assert_int_equal(feed.failed, 1000);
+	test_feed_fini(&feed);
+	log_rig_close(&rig);
+
+	open_rig(&rig, sim_disk_start(disk));
+	count = drain(&rig);
+	sim_disk_crash(disk);
+	log_rig_close(&rig);
+	sim_disk_reboot(disk, 0);
+	contents = read_log(disk);
+	assert_true(contents.count >= count);
+	log_contents_free(&contents);
+	sim_disk_free(disk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +398,8 @@ int main(void)
 		cmocka_unit_test(the_spare_of_a_former_owner_goes),
 		cmocka_unit_test(
 			a_place_that_another_process_was_told_of_is_there),
+		cmocka_unit_test(
+			what_a_reader_is_given_after_a_failed_sync_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
