@@ -52,6 +52,8 @@ struct dpi_feed {
 	 * Chunk after chunk, in order, exactly once for each: it reached the
 	 * feed's level, or it never will. cause is borrowed, NULL with DP_OK.
 	 * The chunk is the feed's again. Called by the committing thread.
+	 * chunk->next: the one that is done right after it, or NULL, so that
+	 * who waits for several need not be woken for each.
 	 */
 	void (*done)(dpi_feed *feed, dpi_chunk *chunk, dp_status status,
 		const dp_error *cause);

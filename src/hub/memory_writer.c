@@ -160,6 +160,8 @@ static void finish(dpi_memory_writer *writer, dpi_feed *feed, dpi_chunk *chunk,
 		(void)dpi_error_set(&cause, status, "topic %s: %s",
 			writer->partition->topic, why);
 	}
+	/* What is behind it may have to wait for room. */
+	chunk->next = NULL;
 	feed->done(feed, chunk, status, cause);
 	dp_error_free(cause);
 }

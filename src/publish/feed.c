@@ -15,8 +15,11 @@ static dpi_chunk *take(
 {
 	dpi_chunk *chunks = dpi_chunks_take(&pub->chunks, busy, count);
 
-	for (const dpi_chunk *c = chunks; c != NULL; c = c->next) {
+	pub->rounds += chunks != NULL;
+	for (dpi_chunk *c = chunks; c != NULL; c = c->next) {
 		pub->waiting_bytes -= c->size;
+		pub->collected += c->count;
+		((dpi_pub_chunk *)c)->round = pub->rounds;
 	}
 	pub->hurried = false;
 	pub->armed = pub->chunks.head != NULL;
@@ -114,13 +117,46 @@ static void set_statuses(dpi_pub_chunk *chunk, dp_status status)
 	}
 }
 
+/*
+ * Tells who waits for the round that a chunk was of, once it has ended. Others
+ * may wait for it by a later number, if more was collected since. Returns which
+ * are to be woken.
+ */
+static unsigned tell(dp_publisher *pub, const dpi_pub_chunk *chunk)
+{
+	unsigned told = 0;
+
+	if (chunk->chunk.next != NULL) {
+		return 0;
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		bool is_for =
+			chunk->round % 2 == i || chunk->round != pub->rounds;
+
+		if (is_for && move(&pub->news[i].word, &pub->news[i].waits)) {
+			told |= 1u << i;
+		}
+	}
+	return told;
+}
+
+static void wake(dp_publisher *pub, unsigned told)
+{
+	for (uint32_t i = 0; i < 2; i++) {
+		if ((told & 1u << i) != 0) {
+			pub->os->wake(
+				pub->os->self, &pub->news[i].word, INT_MAX);
+		}
+	}
+}
+
 void dpi_publisher_done(dpi_feed *feed, dpi_chunk *chunk, dp_status status,
 	const dp_error *cause)
 {
 	dp_publisher *pub = publisher_of(feed);
 	dpi_pub_chunk *mine = (dpi_pub_chunk *)chunk;
 	bool reports = dpi_publisher_reports(pub);
-	bool wake;
+	unsigned told;
 
 	if (reports && status != DP_OK) {
 		set_statuses(mine, status);
@@ -132,16 +168,14 @@ void dpi_publisher_done(dpi_feed *feed, dpi_chunk *chunk, dp_status status,
 		pub->failed += chunk->count;
 		note_failure(pub, status, cause);
 	}
+	told = tell(pub, mine);
 	if (reports) {
 		pub->refs++;
 	} else {
 		dpi_publisher_make_room(pub, mine, chunk->count, chunk->size);
 	}
-	wake = move(&pub->news, &pub->news_waits);
 	dpi_publisher_unlock(pub);
-	if (wake) {
-		pub->os->wake(pub->os->self, &pub->news, INT_MAX);
-	}
+	wake(pub, told);
 	if (reports) {
 		dpi_publisher_report(pub, mine);
 	}

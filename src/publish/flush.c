@@ -11,6 +11,9 @@
  * leads: it commits on its own thread, for itself and for those who follow,
  * which saves two wake-ups for a single durable event. Events that come while
  * it is at the disk are the next leader's.
+ *
+ * Each thread sleeps on the news of the round that will complete its events, so
+ * that the end of one wakes nobody of the next but the one who is to lead it.
  */
 
 dp_time_ns dpi_publisher_deadline(
@@ -26,37 +29,50 @@ static uint64_t completed(const dp_publisher *pub)
 	return pub->succeeded + pub->failed;
 }
 
-/* With the gate, and again at the end. */
-static int await_news(dp_publisher *pub, dp_time_ns deadline)
+static dpi_news *news_of_next_round(dp_publisher *pub)
 {
-	uint32_t seen = pub->news;
+	return &pub->news[(pub->rounds + 1) % 2];
+}
+
+/* With the gate, and again at the end. */
+static int await_news(dp_publisher *pub, uint64_t target, dp_time_ns deadline)
+{
+	dpi_news *news = target > pub->collected ? news_of_next_round(pub)
+						 : &pub->news[pub->rounds % 2];
+	uint32_t seen = news->word;
 	int rc;
 
-	pub->news_waits++;
+	news->waits++;
 	dpi_publisher_unlock(pub);
-	rc = pub->os->wait(pub->os->self, &pub->news, seen, deadline);
+	rc = pub->os->wait(pub->os->self, &news->word, seen, deadline);
 	dpi_publisher_lock(pub);
 	return rc;
+}
+
+/* Of those who came too late for a commit, one leads the next. But who has a
+ * deadline does not lead. */
+static void call_leader(dp_publisher *pub)
+{
+	dpi_news *news = news_of_next_round(pub);
+	bool calls_all = pub->timed > 0;
+
+	if (news->waits == 0) {
+		return;
+	}
+	news->waits = calls_all ? 0 : news->waits - 1;
+	__atomic_fetch_add(&news->word, 1, __ATOMIC_RELEASE);
+	pub->os->wake(pub->os->self, &news->word, calls_all ? INT_MAX : 1);
 }
 
 /* With the gate, and again at the end. */
 static void lead(dp_publisher *pub)
 {
-	bool wake;
-
 	pub->leading = true;
 	dpi_publisher_unlock(pub);
 	pub->writer->ops->commit(pub->writer);
 	dpi_publisher_lock(pub);
 	pub->leading = false;
-
-	/* Who came too late for this commit may lead the next. */
-	wake = pub->news_waits != 0;
-	if (wake) {
-		pub->news_waits = 0;
-		__atomic_fetch_add(&pub->news, 1, __ATOMIC_RELEASE);
-		pub->os->wake(pub->os->self, &pub->news, INT_MAX);
-	}
+	call_leader(pub);
 }
 
 /*
@@ -70,9 +86,9 @@ static void commit_until(dp_publisher *pub, uint64_t target)
 
 	while (completed(pub) < target) {
 		if (pub->leading) {
-			(void)await_news(pub, DP_FOREVER);
+			(void)await_news(pub, target, DP_FOREVER);
 		} else if (has_led) {
-			(void)await_news(pub,
+			(void)await_news(pub, target,
 				dpi_os_deadline(pub->os, DPI_LOOK_AGAIN_NS));
 			has_led = false;
 		} else {
@@ -95,11 +111,13 @@ static void wait_until(
 	dpi_publisher_unlock(pub);
 	dpi_publisher_arm(pub, pub->os->monotonic(pub->os->self));
 	dpi_publisher_lock(pub);
+	pub->timed++;
 	while (completed(pub) < target) {
-		if (await_news(pub, deadline) == -ETIMEDOUT) {
+		if (await_news(pub, target, deadline) == -ETIMEDOUT) {
 			break;
 		}
 	}
+	pub->timed--;
 }
 
 uint64_t dpi_publisher_wait(dp_publisher *pub, dp_time_ns timeout_ns)

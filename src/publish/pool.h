@@ -21,6 +21,7 @@ typedef struct dpi_pub_chunk {
 	dpi_chunk chunk; /* first: what the hub sees */
 	size_t capacity; /* bytes of data */
 	size_t events_max;
+	uint32_t round;         /* the collection that took it */
 	dpi_completions report; /* items is NULL if nobody asks for them */
 	void *owner;
 } dpi_pub_chunk;

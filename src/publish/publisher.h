@@ -9,6 +9,12 @@
 #include "publish/chunks.h"
 #include "publish/front.h"
 
+/* Where threads sleep until events complete; guarded as the rest. */
+typedef struct dpi_news {
+	uint32_t word;  /* atomic: moves when there are news */
+	uint32_t waits; /* threads that sleep on it, at least */
+} dpi_news;
+
 /*
  * A publisher between its callers and its hub.
  *
@@ -58,8 +64,10 @@ struct dp_publisher {
 	uint64_t wakeups;
 	dp_error *failure;   /* the first since the last flush, or NULL */
 	dp_error *fatal;     /* why no event is accepted any more, or NULL */
-	uint32_t news;       /* atomic: moves when events complete */
-	uint32_t news_waits; /* threads that sleep on news */
+	uint64_t collected;  /* events that left for the hub */
+	uint32_t rounds;     /* collections that took something */
+	dpi_news news[2];    /* for who waits for an even round, an odd one */
+	uint32_t timed;      /* threads that wait with a deadline */
 	uint32_t room;       /* atomic: moves when room is made */
 	uint32_t room_waits; /* threads that sleep on room */
 	uint64_t refs;       /* 1, and one for each report not yet taken */

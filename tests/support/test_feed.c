@@ -42,6 +42,8 @@ static void done(dpi_feed *feed, dpi_chunk *chunk, dp_status status,
 
 	need((cause == NULL) == (status == DP_OK));
 	dpi_lock(&f->lock);
+	need(f->announced == NULL || f->announced == chunk);
+	f->announced = chunk->next;
 	if (status == DP_OK) {
 		f->ok += chunk->count;
 	} else {
@@ -67,6 +69,7 @@ void test_feed_init(struct test_feed *f, dp_ack level)
 
 void test_feed_fini(struct test_feed *f)
 {
+	need(f->announced == NULL);
 	while (f->first != NULL) {
 		dpi_chunk *next = f->first->next;
 

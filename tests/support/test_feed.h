@@ -23,7 +23,8 @@ struct test_feed {
 	size_t ok;       /* records whose chunk was done with DP_OK */
 	size_t failed;   /* records whose chunk was done otherwise */
 	dp_status worst; /* of the first chunk that failed */
-	uint64_t writer; /* in the ids of the events */
+	const dpi_chunk *announced; /* is done next; NULL: none need be */
+	uint64_t writer;            /* in the ids of the events */
 	int64_t unix_ms;
 };
 

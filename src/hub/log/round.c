@@ -136,6 +136,14 @@ static void complete(dpi_log_writer *w, const dpi_log_item *item, bool is_good,
 		is_good ? NULL : cause);
 }
 
+/* Of the first n: what is told to the same feed right after item i. */
+static dpi_chunk *next_of_feed(const dpi_log_writer *w, size_t i, size_t n)
+{
+	const dpi_log_item *item = &w->items[i];
+
+	return i + 1 < n && item[1].feed == item->feed ? item[1].chunk : NULL;
+}
+
 /* Tells those of the first n feeds that wait for a sync, or that do not. */
 static void complete_first(dpi_log_writer *w, size_t n, bool is_durable,
 	dp_status st, const dp_error *cause)
@@ -144,6 +152,7 @@ static void complete_first(dpi_log_writer *w, size_t n, bool is_durable,
 		const dpi_log_item *item = &w->items[i];
 
 		if ((item->feed->level >= DP_ACK_DURABLE) == is_durable) {
+			item->chunk->next = next_of_feed(w, i, n);
 			complete(w, item, is_flushed(w, item), st, cause);
 		}
 	}
@@ -342,6 +351,7 @@ static void refuse_items(dpi_log_writer *w, const dpi_feed *feed,
 		dpi_log_item *item = &w->items[i];
 
 		if (item->feed == feed) {
+			item->chunk->next = NULL;
 			item->feed->done(item->feed, item->chunk, st, cause);
 			continue;
 		}
@@ -360,6 +370,7 @@ static void refuse_rest(dpi_log_writer *w, dp_status st, const dp_error *cause)
 		dpi_chunk *chunk = w->rest;
 
 		w->rest = chunk->next;
+		chunk->next = NULL;
 		w->rest_feed->done(w->rest_feed, chunk, st, cause);
 	}
 }

@@ -193,6 +193,26 @@ static void what_cannot_be_cut_off_is_not_said_to_be_refused(void **state)
 	}
 }
 
+/* Who waits for these is not left to wait for the others. */
+static void what_found_room_is_told_as_the_last_for_now(void **state)
+{
+	struct place p;
+
+	(void)state;
+	init(&p, DP_FULL_BLOCK, 1u << 20);
+	faulty_os_set_room(&p.faulty, 100000);
+	test_feed_add_many(&p.stays, "first ", 10);
+	test_feed_add_many(&p.stays, "second ", 2 * BULK);
+	p.writer->ops->arm(p.writer, 0);
+	virtual_clock_await_sleepers(sim_disk_clock(p.disk), 1);
+	assert_int_equal(p.stays.ok, 10);
+	assert_null(p.stays.announced);
+	make_room(&p);
+	test_feed_wait(&p.stays);
+	p.writer->ops->detach(p.writer, &p.goes.feed);
+	fini(&p);
+}
+
 static void who_extends_the_file_finds_the_next_one_ready(void **state)
 {
 	dpi_log_tail *tail;
@@ -220,6 +240,7 @@ int main(void)
 		cmocka_unit_test(
 			one_that_waits_goes_on_in_the_middle_of_its_events),
 		cmocka_unit_test(what_was_refused_is_not_found_later),
+		cmocka_unit_test(what_found_room_is_told_as_the_last_for_now),
 		cmocka_unit_test(
 			what_cannot_be_cut_off_is_not_said_to_be_refused),
 		cmocka_unit_test(who_extends_the_file_finds_the_next_one_ready),
