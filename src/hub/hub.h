@@ -38,6 +38,8 @@ typedef struct dpi_chunk {
 	uint8_t *data;
 	size_t size;  /* bytes in use */
 	size_t count; /* records */
+	/* None of them has a source place: they need not be looked through. */
+	bool is_placeless;
 } dpi_chunk;
 
 typedef struct dpi_feed dpi_feed;

@@ -51,7 +51,11 @@ static dpi_pub_chunk *new_chunk(
 	if (chunk == NULL) {
 		return NULL;
 	}
-	*chunk = (dpi_pub_chunk){.capacity = capacity, .events_max = max};
+	*chunk = (dpi_pub_chunk){
+		.chunk = {.is_placeless = true},
+		.capacity = capacity,
+		.events_max = max,
+	};
 	if (with_report) {
 		chunk->report.items = (dp_completion *)(chunk + 1);
 	}

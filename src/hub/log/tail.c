@@ -347,15 +347,17 @@ static void note_place(dpi_log_tail *tail, const uint8_t *record, uint32_t size)
 }
 
 /* In two rounds, as a record that was sealed cannot be sealed again. */
-static dp_status seal(
-	dpi_log_tail *tail, uint8_t *data, size_t size, dp_error **err)
+static dp_status seal(dpi_log_tail *tail, uint8_t *data, size_t size,
+	bool is_placeless, dp_error **err)
 {
 	uint32_t time_ms = time_now(tail);
 	uint32_t record_size;
-	bool has_places;
-	dp_status st;
+	bool has_places = false;
+	dp_status st = DP_OK;
 
-	st = make_room_for_places(tail, data, size, &has_places, err);
+	if (!is_placeless) {
+		st = make_room_for_places(tail, data, size, &has_places, err);
+	}
 	if (st != DP_OK) {
 		return st;
 	}
@@ -445,7 +447,7 @@ dp_status dpi_tail_append(dpi_log_tail *tail, const dpi_chunk *chunk,
 			st = dpi_tail_reserve(tail, tail->index + size, err);
 		}
 		if (st == DP_OK) {
-			st = seal(tail, data, size, err);
+			st = seal(tail, data, size, chunk->is_placeless, err);
 		}
 		if (st == DP_OK) {
 			line_up(tail, data, size);
