@@ -28,7 +28,8 @@ EVENTS = 200
 ENDLESS = 1 << 31
 NO_KILLER = ENDLESS
 REFUSED = 7
-# The job is started some twenty times for each event that kills it.
+# The job is started some twenty times for each event that kills it; where that
+# takes longer, the next one waits until the job has done all there was.
 KILLER_SECONDS = 8
 PLACE = struct.Struct("<QqIIII")
 
@@ -83,6 +84,7 @@ class Story:
         self.runs = 0
         self.killers = set()
         self.next_killer = 0
+        self.has_rested = True
         self.killed = set()
         self.counts = collections.Counter()
         self.workers = []
@@ -102,10 +104,12 @@ class Story:
     def write(self, count=EVENTS):
         level = self.random.choice(["durable", "written"])
         killer = NO_KILLER
-        if count == EVENTS and time.monotonic() > self.next_killer:
+        is_due = self.has_rested and time.monotonic() > self.next_killer
+        if count == EVENTS and is_due:
             killer = self.random.randrange(EVENTS // 4)
             self.killers.add((self.runs, killer))
             self.next_killer = time.monotonic() + KILLER_SECONDS
+            self.has_rested = False
         self.counts["writers"] += 1
         return self.start("write", level, count, killer)
 
@@ -116,6 +120,7 @@ class Story:
         for worker in self.of("handle"):
             if worker.process.poll() is not None:
                 # It has done all there was, or met one that kills.
+                self.has_rested |= worker.process.returncode == 0
                 self.kill(worker)
         while len(self.of("write")) < WRITERS:
             self.write()
