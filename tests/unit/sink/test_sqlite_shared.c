@@ -33,6 +33,7 @@ struct worker {
 	const char *job;
 	uint64_t next;
 	unsigned flushes;
+	dp_error *err; /* of what failed */
 };
 
 static bool worker_open(struct worker *w, const char *dir, const char *job)
@@ -42,16 +43,17 @@ static bool worker_open(struct worker *w, const char *dir, const char *job)
 	*w = (struct worker){.job = job};
 	(void)snprintf(text, sizeof(text), "file:%s/reg", dir);
 	if (dp_runtime_new(&w->rt, NULL, NULL) != DP_OK ||
-		dp_registry_open(&w->reg, w->rt, text, NULL, NULL) != DP_OK) {
+		dp_registry_open(&w->reg, w->rt, text, NULL, &w->err) !=
+			DP_OK) {
 		return false;
 	}
 	dpi_positions_init(&w->places, dpi_runtime_alloc(w->rt));
 	dpi_refusals_init(&w->refusals, dpi_runtime_alloc(w->rt));
 	(void)snprintf(text, sizeof(text), "%s/rows.db", dir);
-	if (dp_sqlite_sink_new(&w->sink, w->rt, text, w->reg, NULL, NULL) !=
+	if (dp_sqlite_sink_new(&w->sink, w->rt, text, w->reg, NULL, &w->err) !=
 			DP_OK ||
-		dpi_sink_open(w->sink, job, NULL) != DP_OK ||
-		dpi_sink_positions(w->sink, &w->places, NULL) != DP_OK) {
+		dpi_sink_open(w->sink, job, &w->err) != DP_OK ||
+		dpi_sink_positions(w->sink, &w->places, &w->err) != DP_OK) {
 		return false;
 	}
 	w->next = dpi_positions_next(&w->places, job, 0);
@@ -86,7 +88,9 @@ static bool worker_write(struct worker *w)
 	}
 	batch = test_batch_new(w->job, 0, w->next, events, BATCH);
 	do {
-		st = dpi_sink_write(w->sink, batch, &w->refusals, NULL);
+		dp_error_free(w->err);
+		w->err = NULL;
+		st = dpi_sink_write(w->sink, batch, &w->refusals, &w->err);
 	} while (st == DP_EAGAIN);
 	dp_batch_unref(batch);
 	w->next += BATCH;
@@ -97,7 +101,14 @@ static bool worker_flush(struct worker *w)
 {
 	w->flushes++;
 	return dp_positions_set(&w->places, w->job, 0, w->next) == DP_OK &&
-		dpi_sink_flush(w->sink, &w->places, NULL) == DP_OK;
+		dpi_sink_flush(w->sink, &w->places, &w->err) == DP_OK;
+}
+
+static void give_up(const struct worker *w)
+{
+	(void)fprintf(stderr, "job %s: %s\n", w->job,
+		w->err != NULL ? dp_error_message(w->err) : "no error");
+	_exit(1);
 }
 
 /* Never ends by itself; says each step, so that it dies at any of them. */
@@ -106,16 +117,16 @@ static void work_until_killed(const char *dir, const char *job, int pipe_fd)
 	struct worker w;
 
 	if (!worker_open(&w, dir, job)) {
-		_exit(1);
+		give_up(&w);
 	}
 	for (;;) {
 		for (int i = 0; i < FLUSH_EVERY; i++) {
 			if (!worker_write(&w) || write(pipe_fd, ".", 1) != 1) {
-				_exit(2);
+				give_up(&w);
 			}
 		}
 		if (!worker_flush(&w) || write(pipe_fd, "!", 1) != 1) {
-			_exit(3);
+			give_up(&w);
 		}
 	}
 }
