@@ -54,7 +54,7 @@ void dpi_tally_add(dpi_tally *tally, const dpi_tally *more);
 
 /* A destination. All run on the job's thread. */
 typedef struct dpi_job_kind {
-	/* Settle after each batch, since more would only wait. */
+	/* Settle once nothing more is there to be taken along. */
 	bool is_prompt;
 	/* Gets the destination ready, at first and after reset. */
 	dp_status (*open)(dpi_job *job, dp_error **err);

@@ -68,9 +68,13 @@ static dp_status take(dpi_job *job, dp_error **err)
 	return st;
 }
 
+/* A commit of so much costs little more than writing it. */
+#define PROMPT_BYTES ((uint64_t)1 << 20)
+
 static bool is_due(const dpi_job *job)
 {
-	if (job->kind->is_prompt || job->hand_bytes >= job->opts.flush_bytes ||
+	if ((job->kind->is_prompt && job->hand_bytes >= PROMPT_BYTES) ||
+		job->hand_bytes >= job->opts.flush_bytes ||
 		dpi_job_now(job) >= job->due_ns) {
 		return true;
 	}
@@ -113,7 +117,8 @@ static dp_time_ns pull_timeout(const dpi_job *job)
 	if (!dpi_job_has_hand(job)) {
 		return DP_FOREVER;
 	}
-	if (__atomic_load_n(&job->is_hurried, __ATOMIC_SEQ_CST)) {
+	if (job->kind->is_prompt ||
+		__atomic_load_n(&job->is_hurried, __ATOMIC_SEQ_CST)) {
 		return 0;
 	}
 	left = job->due_ns - dpi_job_now(job);

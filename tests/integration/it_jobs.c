@@ -10,6 +10,8 @@
 
 #include <datapipe/datapipe.h>
 
+#include "faulty_os.h"
+#include "io/runtime.h"
 #include "pipeline_fixture.h"
 #include "test_dir.h"
 
@@ -357,8 +359,10 @@ static void the_kit_says_what_is_missing_and_what_is_too_much(void **state)
 	assert_non_null(strstr(message, "job lake is running: in 1 = "));
 }
 
-/* Publishes count events to "raw" of a hub in memory and routes them away. */
-static void route_to_log(const char *dir, int count)
+/* Publishes count events to "raw" of a hub in memory and routes them away, at
+ * most batch_events at a time. */
+static void route_to_log(
+	const char *dir, const dpi_os *os, int count, uint32_t batch_events)
 {
 	dp_publisher_options pub_opts = DP_PUBLISHER_OPTIONS_INIT;
 	dp_job_options opts = DP_JOB_OPTIONS_INIT;
@@ -369,8 +373,9 @@ static void route_to_log(const char *dir, int count)
 	dp_hub *memory = NULL;
 	char address[256];
 
+	opts.batch_events = batch_events;
 	(void)snprintf(address, sizeof(address), "log:%s/log", dir);
-	assert_int_equal(dp_runtime_new(&rt, NULL, NULL), DP_OK);
+	assert_int_equal(dpi_runtime_new(&rt, NULL, os, NULL), DP_OK);
 	assert_int_equal(
 		dp_hub_open(&memory, rt, "memory:a", NULL, NULL), DP_OK);
 	assert_int_equal(
@@ -431,10 +436,29 @@ static void a_hub_that_begins_anew_is_not_taken_for_the_old_one(void **state)
 	const char *dir = *state;
 
 	assert_int_equal(events_of_log(dir), 0);
-	route_to_log(dir, 5);
+	route_to_log(dir, dpi_os_real(), 5, 0);
 	assert_int_equal(events_of_log(dir), 5);
-	route_to_log(dir, 3);
+	route_to_log(dir, dpi_os_real(), 3, 0);
 	assert_int_equal(events_of_log(dir), 8);
+}
+
+static long syncs_of(const char *dir, int count, uint32_t batch_events)
+{
+	struct faulty_os faulty;
+
+	faulty_os_init(&faulty, dpi_os_real());
+	route_to_log(dir, &faulty.os, count, batch_events);
+	return faulty_os_count(&faulty, FAULTY_FDATASYNC);
+}
+
+static void what_is_there_already_is_routed_in_one_commit(void **state)
+{
+	const char *dir = *state;
+	long one = syncs_of(dir, 10, 10);
+
+	assert_int_equal(events_of_log(dir), 10);
+	assert_in_range(syncs_of(dir, 1000, 10), 1, one + 5);
+	assert_int_equal(events_of_log(dir), 1010);
 }
 
 static void states_have_names(void **state)
@@ -479,6 +503,9 @@ int main(void)
 			pipeline_setup, pipeline_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_hub_that_begins_anew_is_not_taken_for_the_old_one,
+			test_dir_setup, test_dir_teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_there_already_is_routed_in_one_commit,
 			test_dir_setup, test_dir_teardown),
 		cmocka_unit_test(states_have_names),
 	};

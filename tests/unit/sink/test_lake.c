@@ -345,6 +345,53 @@ static void a_file_that_is_large_enough_is_finished(void **state)
 	teardown(&f);
 }
 
+/* Writes that do not end where a whole number of pieces does. */
+static int64_t (*write_of_faulty)(
+	void *, int, const struct iovec *, int, uint64_t);
+static int writes;
+static int uneven_writes;
+
+static int64_t count_write(
+	void *self, int fd, const struct iovec *iov, int count, uint64_t offset)
+{
+	int64_t n = write_of_faulty(self, fd, iov, count, offset);
+
+	writes++;
+	uneven_writes += n < 0 || (offset + (uint64_t)n) % 65536 != 0;
+	return n;
+}
+
+static void a_file_is_written_in_pieces_that_suit_file_systems(void **state)
+{
+	dp_file_sink_options opts = DP_FILE_SINK_OPTIONS_INIT;
+	unsigned *count = calloc(10000, sizeof(*count));
+	struct fixture f;
+
+	(void)state;
+	opts.destination = "{topic}";
+	opts.compression = DP_COMPRESSION_NONE;
+	setup(&f, &opts);
+	write_of_faulty = f.faulty.os.pwritev;
+	f.faulty.os.pwritev = count_write;
+	writes = 0;
+	uneven_writes = 0;
+	for (dp_offset at = 0; at < 10000; at += 100) {
+		assert_int_equal(write_batch(&f,
+					 test_batch_make("ramp.a", 3, at, 100,
+						 "shop.v1.Paid")),
+			DP_OK);
+	}
+	assert_true(writes > 5);
+	assert_int_equal(uneven_writes, 0);
+	assert_int_equal(flush(&f, 10000), DP_OK);
+	assert_int_equal(count_files(&f, count), 1);
+	for (size_t i = 0; i < 10000; i++) {
+		assert_int_equal(count[i], 1);
+	}
+	free(count);
+	teardown(&f);
+}
+
 /* The second half of a batch meets a full disk; the first half is in files. */
 static void a_full_disk_takes_a_batch_whole_or_not_at_all(void **state)
 {
@@ -520,6 +567,8 @@ int main(void)
 		cmocka_unit_test(ten_thousand_destinations_take_bounded_memory),
 		cmocka_unit_test(the_idlest_file_is_finished_early),
 		cmocka_unit_test(a_file_that_is_large_enough_is_finished),
+		cmocka_unit_test(
+			a_file_is_written_in_pieces_that_suit_file_systems),
 		cmocka_unit_test(a_full_disk_takes_a_batch_whole_or_not_at_all),
 		cmocka_unit_test(
 			after_a_failed_sync_nothing_is_taken_before_a_reset),
