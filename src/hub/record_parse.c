@@ -84,6 +84,17 @@ static bool find_attributes(dp_bytes *ret, const uint8_t *record, size_t size)
 	return true;
 }
 
+/* Behind the first attributes that are no place and whose size is one byte:
+ * those are all of nearly every record, and all records are looked at. */
+static const uint8_t *skip_others(const uint8_t *p, const uint8_t *end)
+{
+	while (end - p >= 2 && p[0] != DPI_TAG_PLACE && p[1] < 0x80 &&
+		end - p >= 2 + p[1]) {
+		p += 2 + p[1];
+	}
+	return p;
+}
+
 bool dpi_record_place(dpi_source_place *ret, const uint8_t *record, size_t size)
 {
 	dp_bytes attributes;
@@ -95,6 +106,7 @@ bool dpi_record_place(dpi_source_place *ret, const uint8_t *record, size_t size)
 	}
 	p = attributes.data;
 	end = p + attributes.size;
+	p = skip_others(p, end);
 	while (p != NULL && p < end) {
 		unsigned tag;
 		dp_bytes value;
