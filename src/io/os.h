@@ -76,7 +76,8 @@ struct dpi_os {
 	/*
 	 * size bytes of a file as memory that all processes share. The file
 	 * has been written that long before, so that a full disk cannot turn
-	 * a store into SIGBUS. Not for data: for words that wake readers.
+	 * a store into SIGBUS. Not for events: for words that wake readers,
+	 * and for what may be old after a loss of power.
 	 */
 	void *(*map)(void *self, int fd, size_t size);
 	void (*unmap)(void *self, void *memory, size_t size);

@@ -36,6 +36,8 @@ typedef struct dpi_cursor_file {
 	uint64_t sequence; /* of the newer slot; 0: neither is good */
 	dpi_cursor cursor; /* as it is in that slot, or all zero */
 	uint64_t epoch;
+	uint8_t *slots;  /* the file in memory, or NULL: not yet, or never */
+	unsigned writes; /* of slots since it was opened, until there are 2 */
 	bool is_new;     /* there was no file, or an empty one */
 	bool is_damaged; /* there were bytes, but neither slot was good */
 } dpi_cursor_file;
@@ -56,7 +58,12 @@ DP_NODISCARD dp_status dpi_cursor_open(dpi_cursor_file *ret, const dpi_os *os,
 	const char *path, uint64_t key, dp_error **err);
 void dpi_cursor_close(dpi_cursor_file *file);
 
-/* Errors: DP_EIO, DP_ENOSPC. The cursor in the file is then the old one. */
+/*
+ * From the third save on, one that need not be durable is a store to memory: a
+ * subscription saves before each hand-over, and somebody waits for that.
+ *
+ * Errors: DP_EIO, DP_ENOSPC. The cursor in the file is then the old one.
+ */
 DP_NODISCARD dp_status dpi_cursor_save(dpi_cursor_file *file,
 	const dpi_cursor *cursor, uint64_t epoch, bool durable, dp_error **err);
 

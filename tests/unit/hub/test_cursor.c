@@ -271,6 +271,86 @@ static void a_save_that_fails_changes_nothing(void **state)
 	sim_disk_free(disk);
 }
 
+/* Two saves write both slots, whatever was there when the file was opened. */
+static void a_place_costs_no_call_from_the_third_save_on(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	struct faulty_os faulty;
+	dpi_cursor_file file;
+	dpi_cursor_file other;
+
+	(void)state;
+	faulty_os_init(&faulty, sim_disk_start(disk));
+	for (size_t opened = 1; opened <= 2; opened++) {
+		open_cursor(&file, &faulty.os);
+		save(&file, 0, false);
+		save(&file, 1, opened == 1);
+		save(&file, 2, false);
+		save(&file, 3, false);
+		assert_int_equal(faulty_os_count(&faulty, FAULTY_PWRITEV),
+			(long)(2 * opened));
+		assert_int_equal(
+			faulty_os_count(&faulty, FAULTY_MAP), (long)opened);
+		open_cursor(&other, &faulty.os);
+		assert_place(&other, 3);
+		dpi_cursor_close(&other);
+		dpi_cursor_close(&file);
+	}
+	sim_disk_free(disk);
+}
+
+static void a_place_that_cannot_be_mapped_is_written(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	struct faulty_os faulty;
+	dpi_cursor_file file;
+
+	(void)state;
+	faulty_os_init(&faulty, sim_disk_start(disk));
+	faulty_os_fail(&faulty, FAULTY_MAP, 0, 12, true);
+	open_cursor(&file, &faulty.os);
+	for (size_t i = 0; i < 4; i++) {
+		save(&file, i, false);
+	}
+	dpi_cursor_close(&file);
+	assert_int_equal(faulty_os_count(&faulty, FAULTY_PWRITEV), 4);
+	open_cursor(&file, &faulty.os);
+	assert_place(&file, 3);
+	dpi_cursor_close(&file);
+	sim_disk_free(disk);
+}
+
+/* Stores count as written, and those after a sync cost themselves at most. */
+static void a_stored_place_survives_the_process_and_a_sync_the_power(
+	void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 50; seed++) {
+		struct sim_disk *disk = sim_disk_new(seed);
+		const dpi_os *os = sim_disk_start(disk);
+		dpi_cursor_file file;
+		bool is_durable = seed % 2 == 1;
+
+		open_cursor(&file, os);
+		save(&file, 0, false);
+		save(&file, 1, false);
+		save(&file, 2, false);
+		if (is_durable) {
+			save(&file, 2, true);
+		}
+		save(&file, 3, false);
+		if (is_durable) {
+			sim_disk_reboot(disk, seed);
+		} else {
+			sim_disk_kill(os);
+		}
+		open_cursor(&file, sim_disk_start(disk));
+		assert_place(&file, is_durable && file.sequence == 4 ? 2 : 3);
+		dpi_cursor_close(&file);
+		sim_disk_free(disk);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +366,10 @@ int main(void)
 			a_cursor_that_cannot_be_opened_is_not_taken_for_none),
 		cmocka_unit_test(what_was_peeked_at_survives_a_loss_of_power),
 		cmocka_unit_test(a_save_that_fails_changes_nothing),
+		cmocka_unit_test(a_place_costs_no_call_from_the_third_save_on),
+		cmocka_unit_test(a_place_that_cannot_be_mapped_is_written),
+		cmocka_unit_test(
+			a_stored_place_survives_the_process_and_a_sync_the_power),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
