@@ -39,6 +39,8 @@ static const block blocks[] = {
 	{256, 0xb9e02b86, 0xdd7e3b0c},
 };
 
+#define COUNT_OF_BLOCKS (sizeof(blocks) / sizeof(blocks[0]))
+
 /* What is left after those makes three streams of any size: factors[k - 1]
  * moves over 8k bytes. */
 #define LEFT_MAX ((size_t)3 * 256)
@@ -92,7 +94,7 @@ static uint32_t by_hardware(uint32_t crc, const uint8_t *p, size_t size)
 {
 	uint64_t c = ~crc;
 
-	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
+	for (size_t i = 0; size >= LEFT_MAX && i < COUNT_OF_BLOCKS; i++) {
 		size_t bytes = 3 * blocks[i].stream;
 
 		for (; size >= bytes; size -= bytes, p += bytes) {

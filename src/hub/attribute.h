@@ -29,6 +29,14 @@ bool dpi_attribute_name_valid(const char *name);
 const uint8_t *dpi_attribute_next(const uint8_t *p, const uint8_t *end,
 	unsigned *ret_tag, dp_bytes *ret_value);
 
+/* Writes what stands before a value of size bytes; returns its place. */
+static inline uint8_t *dpi_attribute_begin(
+	uint8_t *p, unsigned tag, size_t size)
+{
+	*p++ = (uint8_t)tag;
+	return dpi_put_varint(p, size);
+}
+
 /* Whether the value of a DPI_TAG_OTHER is a name and a text. */
 bool dpi_attribute_other_valid(dp_bytes value);
 

@@ -6,6 +6,7 @@
 
 #include "base/crc32c.h"
 #include "base/text.h"
+#include "hub/attribute.h"
 
 uint64_t dpi_source_key(const char *job, const char *topic, uint32_t partition)
 {
@@ -28,34 +29,10 @@ static uint8_t *put_bytes(uint8_t *p, const void *data, size_t size)
 	return p + size;
 }
 
-static uint8_t *put_head(uint8_t *p, unsigned tag, size_t size)
+static uint8_t *put_text(uint8_t *p, const dpi_draft_text *text)
 {
-	*p++ = (uint8_t)tag;
-	return dpi_put_varint(p, size);
-}
-
-/* Most texts are short: two moves that overlap spare them a call. */
-static inline uint8_t *put_short(uint8_t *p, const char *data, size_t size)
-{
-	if (size >= 16) {
-		memcpy(p, data, 16);
-		memcpy(p + size - 16, data + size - 16, 16);
-	} else if (size >= 8) {
-		memcpy(p, data, 8);
-		memcpy(p + size - 8, data + size - 8, 8);
-	} else {
-		for (size_t i = 0; i < size; i++) {
-			p[i] = (uint8_t)data[i];
-		}
-	}
-	return p + size;
-}
-
-static inline uint8_t *put_text(uint8_t *p, const dpi_draft_text *text)
-{
-	p = put_head(p, text->tag, text->size);
-	return text->size <= 32 ? put_short(p, text->data, text->size)
-				: put_bytes(p, text->data, text->size);
+	p = dpi_attribute_begin(p, text->tag, text->size);
+	return put_bytes(p, text->data, text->size);
 }
 
 static uint8_t *put_time(uint8_t *p, dp_time_ns time)
@@ -63,7 +40,7 @@ static uint8_t *put_time(uint8_t *p, dp_time_ns time)
 	if (time == 0) {
 		return p;
 	}
-	p = put_head(p, DPI_TAG_TIME, DPI_TIME_SIZE);
+	p = dpi_attribute_begin(p, DPI_TAG_TIME, DPI_TIME_SIZE);
 	dpi_store_u64(p, (uint64_t)time);
 	return p + DPI_TIME_SIZE;
 }
@@ -73,7 +50,7 @@ static uint8_t *put_place(uint8_t *p, const dpi_source_place *place)
 	if (place->key == 0) {
 		return p;
 	}
-	p = put_head(p, DPI_TAG_PLACE, dpi_place_size(place));
+	p = dpi_attribute_begin(p, DPI_TAG_PLACE, dpi_place_size(place));
 	dpi_store_u64(p, place->key);
 	return dpi_put_varint(p + DPI_PLACE_KEY_SIZE, place->next);
 }
@@ -83,22 +60,17 @@ static uint8_t *put_other(uint8_t *p, const dp_attribute *other)
 	size_t name_size = strlen(other->name);
 	size_t value_size = strlen(other->value);
 
-	p = put_head(p, DPI_TAG_OTHER, 1 + name_size + value_size);
+	p = dpi_attribute_begin(p, DPI_TAG_OTHER, 1 + name_size + value_size);
 	*p++ = (uint8_t)name_size;
 	p = put_bytes(p, other->name, name_size);
 	return put_bytes(p, other->value, value_size);
 }
 
-void dpi_record_encode(
-	uint8_t *out, const dpi_draft *draft, const uint8_t *uuid)
+/* The attributes that did not find room in the head of the draft. */
+static uint8_t *put_rest(uint8_t *p, const dpi_draft *draft)
 {
 	const dp_event *ev = draft->event;
-	uint8_t *p = out + DPI_RECORD_HEAD;
 
-	dpi_store_u32(out + 4, (uint32_t)draft->size);
-	memset(out + 8, 0, 8);
-	memcpy(out + 16, uuid, DPI_UUID_SIZE);
-	p = dpi_put_varint(p, draft->attributes_size);
 	for (size_t i = 0; i < draft->text_count; i++) {
 		p = put_text(p, &draft->texts[i]);
 	}
@@ -107,9 +79,34 @@ void dpi_record_encode(
 	for (size_t i = 0; i < ev->attribute_count; i++) {
 		p = put_other(p, &ev->attributes[i]);
 	}
-	p = put_bytes(p, ev->payload.data, ev->payload.size);
+	return p;
+}
+
+void dpi_record_encode(
+	uint8_t *out, const dpi_draft *draft, const uint8_t *uuid)
+{
+	const uint8_t *head = draft->head + draft->head_begin;
+	size_t head_size = draft->head_end - draft->head_begin;
+	uint8_t *rest = out + DPI_RECORD_HEAD + head_size;
+	uint8_t *p = rest;
+	uint32_t crc;
+
+	dpi_store_u32(out + 4, (uint32_t)draft->size);
+	memset(out + 8, 0, 8);
+	if (uuid != out + DPI_RECORD_UUID) {
+		memcpy(out + 16, uuid, DPI_UUID_SIZE);
+	}
+	memcpy(out + DPI_RECORD_HEAD, head, head_size);
+	if (draft->head_end - DPI_ATTRIBUTES_SIZE_MAX <
+		draft->attributes_size) {
+		p = put_rest(p, draft);
+	}
+	p = put_bytes(
+		p, draft->event->payload.data, draft->event->payload.size);
 	assert((size_t)(p - out) == draft->size);
-	dpi_store_u32(out, dpi_crc32c(0, out + 16, draft->size - 16));
+	crc = dpi_crc32c(0, out + 16, DPI_UUID_SIZE);
+	crc = dpi_crc32c(crc, head, head_size);
+	dpi_store_u32(out, dpi_crc32c(crc, rest, (size_t)(p - rest)));
 }
 
 void dpi_record_seal(uint8_t *record, dpi_record_kind kind, uint32_t index,

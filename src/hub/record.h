@@ -31,6 +31,7 @@
  * the disk misplaced or forgot to overwrite is refused.
  */
 
+#define DPI_RECORD_UUID 16u
 #define DPI_RECORD_HEAD 32u
 #define DPI_RECORD_SIZE_BITS 26
 #define DPI_RECORD_MAX ((1u << DPI_RECORD_SIZE_BITS) - 1)
@@ -75,7 +76,16 @@ uint64_t dpi_source_key(const char *job, const char *topic, uint32_t partition);
 /* Known attributes: DP_ATTR_TYPE to DP_ATTR_TRACESTATE. */
 #define DPI_ATTRS 8
 
-/* A text that is written, with its tag. */
+/*
+ * Texts are encoded while they are checked, as far as there is room for them
+ * in the draft. So a record is put together from a few large moves, and what
+ * its checksum is taken of has reached the cache: bytes that were only just
+ * stored one by one cannot be read back before they have.
+ */
+#define DPI_DRAFT_HEAD_BYTES 256u
+#define DPI_ATTRIBUTES_SIZE_MAX 3u /* bytes of attributes_size, a varint */
+
+/* A text for which there was no room there, with its tag. */
 typedef struct dpi_draft_text {
 	const char *data;
 	uint32_t size;
@@ -86,30 +96,33 @@ typedef struct dpi_draft_text {
 typedef struct dpi_draft {
 	const dp_event *event; /* the caller's, or adopted */
 	dp_event adopted;      /* filled in for other releases' events */
-	dpi_draft_text texts[DPI_ATTRS + 1]; /* known ones, and an id */
+	dpi_draft_text texts[DPI_ATTRS + 1]; /* not in head */
 	size_t text_count;
 	dpi_source_place place; /* see dpi_draft_set_place() */
 	size_t attributes_size;
-	size_t size; /* of the record */
+	size_t size;       /* of the record */
+	size_t head_begin; /* where attributes_size stands in head */
+	size_t head_end;   /* and where the texts behind it end */
+	uint8_t head[DPI_ATTRIBUTES_SIZE_MAX + DPI_DRAFT_HEAD_BYTES];
 } dpi_draft;
 
 /*
- * Checks ev and works out its size. default_source may be NULL if the event
- * has its own.
+ * Checks ev and works out its size. default_source is UTF-8; without data if
+ * the event has its own.
  *
  * Errors: DP_EINVAL   an attribute is not legal UTF-8, or too long
  *         DP_ETOOBIG  payload over payload_max, or attributes over the limit
  *         DP_EABI     the struct is not one that this build reads
  */
 DP_NODISCARD dp_status dpi_record_draft(dpi_draft *ret, const dp_event *ev,
-	const char *default_source, size_t payload_max, dp_error **err);
+	dp_bytes default_source, size_t payload_max, dp_error **err);
 
 /* Has the record say where a job took the event from. place.key is not 0. */
 void dpi_draft_set_place(dpi_draft *draft, dpi_source_place place);
 
 /*
  * Writes draft->size bytes to out: all but bytes 4 to 16, with the checksum of
- * bytes [16, size) in the crc field.
+ * bytes [16, size) in the crc field. uuid may already be where it belongs.
  */
 void dpi_record_encode(
 	uint8_t *out, const dpi_draft *draft, const uint8_t *uuid);

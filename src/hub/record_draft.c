@@ -35,12 +35,53 @@ static dp_status too_long(dp_error **err)
 		DP_ATTRIBUTES_MAX_BYTES);
 }
 
-static void add_text(
+static uint64_t copy_word(uint8_t *to, const char *from)
+{
+	uint64_t word;
+
+	memcpy(&word, from, sizeof(word));
+	memcpy(to, &word, sizeof(word));
+	return word;
+}
+
+/* Returns whether the text is ASCII, as most are: by words, of which the last
+ * two may overlap. */
+static bool copy_text(uint8_t *to, const char *text, size_t size)
+{
+	uint64_t bits = 0;
+
+	if (size >= sizeof(bits)) {
+		size_t last = size - sizeof(bits);
+
+		for (size_t i = 0; i < last; i += sizeof(bits)) {
+			bits |= copy_word(to + i, text + i);
+		}
+		bits |= copy_word(to + last, text + last);
+	} else {
+		for (size_t i = 0; i < size; i++) {
+			to[i] = (uint8_t)text[i];
+			bits |= to[i];
+		}
+	}
+	return (bits & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* Encodes a text, or notes it where there is no room; false: not UTF-8. */
+static bool add_text(
 	dpi_draft *draft, unsigned tag, const char *text, size_t size)
 {
-	draft->texts[draft->text_count++] =
-		(dpi_draft_text){text, (uint32_t)size, tag};
-	draft->attributes_size += attribute_size(size);
+	size_t bytes = attribute_size(size);
+	uint8_t *p = draft->head + draft->head_end;
+
+	draft->attributes_size += bytes;
+	if (bytes > sizeof(draft->head) - draft->head_end) {
+		draft->texts[draft->text_count++] =
+			(dpi_draft_text){text, (uint32_t)size, tag};
+		return dpi_utf8_valid(text, size);
+	}
+	draft->head_end += bytes;
+	p = dpi_attribute_begin(p, tag, size);
+	return copy_text(p, text, size) || dpi_utf8_valid(p, size);
 }
 
 static dp_status draft_known(
@@ -55,11 +96,29 @@ static dp_status draft_known(
 	if (size > DP_ATTRIBUTES_MAX_BYTES) {
 		return too_long(err);
 	}
-	if (!dpi_utf8_valid(text, size)) {
+	if (!add_text(draft, DPI_TAG_KNOWN + (unsigned)attr, text, size)) {
 		return dpi_error_set(err, DP_EINVAL,
 			"attribute %s is not UTF-8", dpi_attribute_name(attr));
 	}
-	add_text(draft, DPI_TAG_KNOWN + (unsigned)attr, text, size);
+	return DP_OK;
+}
+
+static dp_status draft_source(
+	dpi_draft *draft, dp_bytes default_source, dp_error **err)
+{
+	if (draft->event->source != NULL) {
+		return draft_known(
+			draft, DP_ATTR_SOURCE, draft->event->source, err);
+	}
+	if (default_source.data == NULL) {
+		return dpi_error_set(err, DP_EINVAL,
+			"event has no source: set it, or the publisher's");
+	}
+	if (default_source.size > DP_ATTRIBUTES_MAX_BYTES) {
+		return too_long(err);
+	}
+	(void)add_text(draft, DPI_TAG_KNOWN + DP_ATTR_SOURCE,
+		default_source.data, default_source.size);
 	return DP_OK;
 }
 
@@ -101,19 +160,14 @@ static bool has_rest(const dp_event *ev)
 }
 
 static dp_status draft_all_known(
-	dpi_draft *draft, const char *default_source, dp_error **err)
+	dpi_draft *draft, dp_bytes default_source, dp_error **err)
 {
 	const dp_event *ev = draft->event;
-	const char *source = ev->source != NULL ? ev->source : default_source;
 	dp_status st;
 
-	if (source == NULL) {
-		return dpi_error_set(err, DP_EINVAL,
-			"event has no source: set it, or the publisher's");
-	}
 	st = draft_known(draft, DP_ATTR_TYPE, ev->type, err);
 	if (st == DP_OK) {
-		st = draft_known(draft, DP_ATTR_SOURCE, source, err);
+		st = draft_source(draft, default_source, err);
 	}
 	if (st == DP_OK) {
 		st = draft_known(draft, DP_ATTR_SUBJECT, ev->subject, err);
@@ -137,11 +191,10 @@ static dp_status draft_id(dpi_draft *draft, dp_error **err)
 		return dpi_error_set(err, DP_EINVAL,
 			"attribute id has not 1 to %d bytes", DP_ID_SIZE - 1);
 	}
-	if (!dpi_utf8_valid(id, size)) {
+	if (!add_text(draft, DPI_TAG_ID, id, size)) {
 		return dpi_error_set(
 			err, DP_EINVAL, "attribute id is not UTF-8");
 	}
-	add_text(draft, DPI_TAG_ID, id, size);
 	return DP_OK;
 }
 
@@ -202,9 +255,14 @@ static dp_status draft_others(dpi_draft *draft, dp_error **err)
 
 static void work_out_size(dpi_draft *draft)
 {
-	draft->size = DPI_RECORD_HEAD +
-		dpi_varint_size(draft->attributes_size) +
-		draft->attributes_size + draft->event->payload.size;
+	size_t size_bytes = dpi_varint_size(draft->attributes_size);
+
+	assert(size_bytes <= DPI_ATTRIBUTES_SIZE_MAX);
+	draft->head_begin = DPI_ATTRIBUTES_SIZE_MAX - size_bytes;
+	(void)dpi_put_varint(
+		draft->head + draft->head_begin, draft->attributes_size);
+	draft->size = DPI_RECORD_HEAD + size_bytes + draft->attributes_size +
+		draft->event->payload.size;
 }
 
 static dp_status check_sizes(
@@ -235,10 +293,11 @@ static void begin_draft(dpi_draft *draft)
 	draft->text_count = 0;
 	draft->place = (dpi_source_place){0, 0};
 	draft->attributes_size = 0;
+	draft->head_end = DPI_ATTRIBUTES_SIZE_MAX;
 }
 
 dp_status dpi_record_draft(dpi_draft *ret, const dp_event *ev,
-	const char *default_source, size_t payload_max, dp_error **err)
+	dp_bytes default_source, size_t payload_max, dp_error **err)
 {
 	dp_status st;
 

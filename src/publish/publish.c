@@ -22,7 +22,7 @@ static void write_event(const dpi_offer *offer, char *ret_id)
 {
 	const dp_event *ev = offer->draft.event;
 	const dpi_place *place = &offer->place;
-	uint8_t uuid[DPI_UUID_SIZE];
+	uint8_t *uuid = place->out + DPI_RECORD_UUID;
 
 	dpi_uuid_make(
 		uuid, offer->ids.unix_ms, offer->ids.writer, offer->ids.seq);
@@ -85,8 +85,9 @@ dp_status dp_publisher_publish(dp_publisher *pub, const dp_event *ev,
 	if (st != DP_OK) {
 		return st;
 	}
-	st = dpi_record_draft(
-		&offer.draft, ev, pub->source, pub->opts.payload_bytes, err);
+	st = dpi_record_draft(&offer.draft, ev,
+		dpi_bytes(pub->source, pub->source_size - 1),
+		pub->opts.payload_bytes, err);
 	if (st != DP_OK) {
 		return st;
 	}

@@ -55,7 +55,8 @@ dp_batch *test_batch_new(const char *topic, uint32_t partition, dp_offset first,
 	assert(drafts != NULL);
 	for (size_t i = 0; i < count; i++) {
 		dp_status st = dpi_record_draft(&drafts[i], &events[i],
-			"test-service", DP_PAYLOAD_MAX_BYTES, NULL);
+			dpi_bytes_text("test-service"), DP_PAYLOAD_MAX_BYTES,
+			NULL);
 
 		assert(st == DP_OK);
 		(void)st;

@@ -107,7 +107,8 @@ static void encode(struct test_feed *f, dpi_chunk *chunk, const dp_event *ev,
 	dpi_draft draft;
 	dp_status st;
 
-	st = dpi_record_draft(&draft, ev, "test", DPI_RECORD_MAX, NULL);
+	st = dpi_record_draft(
+		&draft, ev, dpi_bytes_text("test"), DPI_RECORD_MAX, NULL);
 	need(st == DP_OK);
 	if (place.key != 0) {
 		dpi_draft_set_place(&draft, place);

@@ -43,8 +43,9 @@ static uint8_t *encode(const dp_event *ev, dpi_source_place place, size_t *size)
 	dpi_draft draft;
 	uint8_t *record;
 
-	assert_int_equal(
-		dpi_record_draft(&draft, ev, "service", 1000, NULL), DP_OK);
+	assert_int_equal(dpi_record_draft(&draft, ev, dpi_bytes_text("service"),
+				 1000, NULL),
+		DP_OK);
 	if (place.key != 0) {
 		dpi_draft_set_place(&draft, place);
 	}
@@ -188,7 +189,8 @@ static dp_status draft_status(const dp_event *ev)
 {
 	dp_error *err = NULL;
 	dpi_draft draft;
-	dp_status st = dpi_record_draft(&draft, ev, "service", 1000, &err);
+	dp_status st = dpi_record_draft(
+		&draft, ev, dpi_bytes_text("service"), 1000, &err);
 
 	assert_int_equal(dp_error_code(err), st);
 	assert_int_equal(dp_error_message(err)[0] == '\0', st == DP_OK);
@@ -249,6 +251,55 @@ static void each_attribute_is_kept_or_refused_by_itself(void **state)
 	}
 }
 
+/* Sizes around that of a word, and around the room that a draft has. */
+static void texts_of_every_size_are_kept_under_a_right_checksum(void **state)
+{
+	char text[2 * DPI_DRAFT_HEAD_BYTES];
+	dp_event ev = DP_EVENT_INIT;
+
+	(void)state;
+	ev.type = text;
+	ev.subject = text;
+	for (size_t n = 1; n < sizeof(text); n++) {
+		dp_message msg;
+		uint8_t *record;
+		size_t size;
+
+		memset(text, 'a' + (int)(n % 26), n);
+		text[n] = '\0';
+		record = encode(&ev, (dpi_source_place){7, n}, &size);
+		dpi_record_seal(record, DPI_RECORD_EVENT, 0, 0, 0);
+		assert_true(dpi_record_check(record, size, 0));
+		assert_true(dpi_record_parse(&msg, record, size));
+		assert_text(dp_message_attribute(&msg, DP_ATTR_TYPE), text);
+		assert_text(dp_message_attribute(&msg, DP_ATTR_SUBJECT), text);
+		assert_text(
+			dp_message_attribute(&msg, DP_ATTR_SOURCE), "service");
+		assert_int_equal(msg.place.next, n);
+		free(record);
+	}
+}
+
+static void a_bad_byte_is_found_wherever_it_is(void **state)
+{
+	const size_t sizes[] = {1, 7, 8, 9, 15, 16, 17, 40, 300};
+	char text[301];
+	dp_event ev = DP_EVENT_INIT;
+
+	(void)state;
+	ev.key = text;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		memset(text, 'x', sizes[i]);
+		text[sizes[i]] = '\0';
+		for (size_t at = 0; at < sizes[i]; at++) {
+			text[at] = '\xff';
+			assert_int_equal(draft_status(&ev), DP_EINVAL);
+			text[at] = 'x';
+		}
+		assert_int_equal(draft_status(&ev), DP_OK);
+	}
+}
+
 static void a_bad_attribute_is_refused(void **state)
 {
 	const dp_attribute bad[][2] = {
@@ -305,8 +356,8 @@ static void what_is_over_a_limit_is_too_big(void **state)
 	assert_int_equal(draft_status(&ev), DP_ETOOBIG);
 	ev.payload = dpi_bytes(text, SIZE_MAX);
 	assert_int_equal(draft_status(&ev), DP_ETOOBIG);
-	assert_int_equal(
-		dpi_record_draft(&draft, &ev, "service", SIZE_MAX, NULL),
+	assert_int_equal(dpi_record_draft(&draft, &ev,
+				 dpi_bytes_text("service"), SIZE_MAX, NULL),
 		DP_ETOOBIG);
 	ev.payload = dpi_bytes(text, 1000);
 	assert_int_equal(draft_status(&ev), DP_OK);
@@ -338,7 +389,8 @@ static void an_event_needs_a_source_and_data_for_its_size(void **state)
 
 	(void)state;
 	assert_int_equal(
-		dpi_record_draft(&draft, &ev, NULL, 1, NULL), DP_EINVAL);
+		dpi_record_draft(&draft, &ev, dpi_bytes(NULL, 0), 1, NULL),
+		DP_EINVAL);
 	ev.payload.size = 1;
 	assert_int_equal(draft_status(&ev), DP_EINVAL);
 }
@@ -456,6 +508,9 @@ int main(void)
 			a_flipped_bit_or_a_wrong_place_breaks_the_seal),
 		cmocka_unit_test(text_that_is_not_utf8_is_refused),
 		cmocka_unit_test(each_attribute_is_kept_or_refused_by_itself),
+		cmocka_unit_test(
+			texts_of_every_size_are_kept_under_a_right_checksum),
+		cmocka_unit_test(a_bad_byte_is_found_wherever_it_is),
 		cmocka_unit_test(a_bad_attribute_is_refused),
 		cmocka_unit_test(an_id_has_1_to_127_bytes),
 		cmocka_unit_test(what_is_over_a_limit_is_too_big),

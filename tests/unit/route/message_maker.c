@@ -15,8 +15,8 @@ void make_message(struct made_message *made, const char *topic,
 	dpi_draft draft;
 
 	dpi_uuid_make(uuid, 1767225600123, 77, offset);
-	assert_int_equal(
-		dpi_record_draft(&draft, ev, NULL, sizeof(made->record), NULL),
+	assert_int_equal(dpi_record_draft(&draft, ev, dpi_bytes(NULL, 0),
+				 sizeof(made->record), NULL),
 		DP_OK);
 	if (place.key != 0) {
 		dpi_draft_set_place(&draft, place);
