@@ -15,7 +15,7 @@
  * beside the same calls for a single topic.
  */
 
-enum { TOPICS = 10000, EVENTS = 100000, RUN = 10, PAYLOAD = 250, ROUNDS = 3 };
+enum { TOPICS = 10000, EVENTS = 100000, RUN = 10, PAYLOAD = 250, ROUNDS = 7 };
 
 static dp_publisher *publishers[TOPICS];
 static char payload[PAYLOAD];

@@ -132,7 +132,7 @@ dpi_pool *dpi_pool_of(dp_runtime *rt)
 void dpi_pool_keep(dpi_pool *pool, uint64_t bytes)
 {
 	size_t small = (size_t)(bytes / DPI_CHUNK_SMALL_BYTES);
-	size_t full = (size_t)(bytes / DPI_CHUNK_BYTES);
+	size_t full = (size_t)(bytes / 4 / DPI_CHUNK_BYTES);
 
 	dpi_lock(&pool->lock);
 	pool->small_max = small > pool->small_max ? small : pool->small_max;

@@ -31,7 +31,11 @@ typedef struct dpi_pool dpi_pool;
 /* The pool of a runtime, which frees it; NULL: out of memory. */
 dpi_pool *dpi_pool_of(dp_runtime *rt);
 
-/* Keeps at least so many bytes of each size for the next events. */
+/*
+ * Keeps at least so many bytes in small chunks for the next events: what many
+ * publishers need that have a few events each. And a quarter of it in full
+ * ones, as a single one with many is slowed down by its hub in any case.
+ */
 void dpi_pool_keep(dpi_pool *pool, uint64_t bytes);
 
 /* An empty chunk of at least size bytes, or NULL: out of memory. */

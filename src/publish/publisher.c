@@ -155,7 +155,7 @@ static dp_status make(dp_publisher **ret_pub, dp_hub *hub,
 		return dpi_error_sys(err, -rc, "random number of a publisher");
 	}
 	/* Fresh pages, and giving them back, took half of a publish call. */
-	dpi_pool_keep(pool, opts->limit_bytes / 4);
+	dpi_pool_keep(pool, opts->limit_bytes);
 	dpi_chunks_init(&pub->chunks, pool, pub, dpi_publisher_reports(pub));
 	*ret_pub = pub;
 	return DP_OK;

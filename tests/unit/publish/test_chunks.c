@@ -156,7 +156,7 @@ static void no_more_is_kept_than_was_asked_for(void **state)
 	struct fixture *f = *state;
 	size_t before = f->heap.live_blocks;
 
-	dpi_pool_keep(f->pool, 3 * DPI_CHUNK_BYTES);
+	dpi_pool_keep(f->pool, UINT64_C(4) * 3 * DPI_CHUNK_BYTES);
 	dpi_pool_keep(f->pool, 1);
 	for (int i = 0; i < 10; i++) {
 		(void)add(f, DPI_CHUNK_BYTES);
@@ -164,6 +164,23 @@ static void no_more_is_kept_than_was_asked_for(void **state)
 	assert_int_equal(f->heap.live_blocks, before + 10);
 	give_all(f, dpi_chunks_take(&f->chunks, NULL, 0));
 	assert_int_equal(f->heap.live_blocks, before + 3);
+}
+
+static void a_first_chunk_of_each_of_many_publishers_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	size_t before = f->heap.live_blocks;
+	dpi_pub_chunk *chunks[6];
+
+	dpi_pool_keep(f->pool, UINT64_C(4) * DPI_CHUNK_SMALL_BYTES);
+	for (size_t i = 0; i < 6; i++) {
+		chunks[i] = dpi_pool_take(f->pool, 10, false);
+		assert_non_null(chunks[i]);
+	}
+	for (size_t i = 0; i < 6; i++) {
+		dpi_pool_give(f->pool, chunks[i]);
+	}
+	assert_int_equal(f->heap.live_blocks, before + 4);
 }
 
 static void want_of_memory_is_told(void **state)
@@ -219,6 +236,7 @@ int main(void)
 		TEST(a_chunk_holds_a_record_of_any_size),
 		TEST(a_chunk_has_a_completion_for_each_record),
 		TEST(no_more_is_kept_than_was_asked_for),
+		TEST(a_first_chunk_of_each_of_many_publishers_is_kept),
 		TEST(want_of_memory_is_told),
 		TEST(a_pen_is_down_until_its_record_is_complete),
 	};
