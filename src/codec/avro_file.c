@@ -81,53 +81,79 @@ void dpi_avro_file_fini(dpi_avro_file *file)
 	dpi_block_codec_fini(&file->codec);
 }
 
-/* The head of a block needs its size, which is known only afterwards. */
-static dp_status put_block(dpi_avro_file *file)
+static size_t put_head(uint8_t *head, uint64_t count, size_t size)
+{
+	uint8_t *p = dpi_avro_long(head, (int64_t)count);
+
+	return (size_t)(dpi_avro_long(p, (int64_t)size) - head);
+}
+
+/*
+ * The head of a block needs its size, which is known only afterwards; mostly
+ * it takes as many bytes as that of the plain block would.
+ */
+static dp_status put_block(dpi_avro_file *file, dp_bytes plain, uint64_t count)
 {
 	dpi_buf *out = &file->out;
 	uint8_t head[2 * DPI_VARINT_MAX];
 	size_t start = out->size;
-	dp_bytes plain = dpi_bytes(file->block.data, file->block_filled);
-	uint8_t *head_end;
+	size_t room = put_head(head, count, plain.size);
 	size_t head_size;
 	size_t size;
 	dp_status st;
 
-	st = dpi_buf_reserve(out, sizeof(head) + sizeof(file->sync));
+	st = dpi_buf_reserve(out, sizeof(head));
 	if (st != DP_OK) {
 		return st;
 	}
-	out->size += sizeof(head);
+	out->size += room;
 	st = dpi_block_codec_run(&file->codec, plain, out);
 	if (st != DP_OK) {
 		return st;
 	}
-	size = out->size - start - sizeof(head);
-	head_end = dpi_avro_long(head, (int64_t)file->block_count);
-	head_end = dpi_avro_long(head_end, (int64_t)size);
-	head_size = (size_t)(head_end - head);
-	memmove(out->data + start + head_size, out->data + start + sizeof(head),
-		size);
+	size = out->size - start - room;
+	head_size = put_head(head, count, size);
+	st = dpi_buf_reserve(out, sizeof(head) + sizeof(file->sync));
+	if (st != DP_OK) {
+		return st;
+	}
+	if (head_size != room) {
+		memmove(out->data + start + head_size, out->data + start + room,
+			size);
+	}
 	memcpy(out->data + start, head, head_size);
 	out->size = start + head_size + size;
 	return dpi_buf_append(out, file->sync, sizeof(file->sync));
 }
 
-dp_status dpi_avro_file_flush(dpi_avro_file *file, dp_error **err)
+/* All of it, or nothing. */
+static dp_status add_block(
+	dpi_avro_file *file, dp_bytes plain, uint64_t count, dp_error **err)
 {
 	size_t start = file->out.size;
+	dp_status st = put_block(file, plain, count);
+
+	if (st != DP_OK) {
+		file->out.size = start;
+		file->out.failed = DP_OK;
+		return dpi_error_set(err, st,
+			"block of %zu bytes of an Avro file: %s", plain.size,
+			dp_status_name(st));
+	}
+	return DP_OK;
+}
+
+dp_status dpi_avro_file_flush(dpi_avro_file *file, dp_error **err)
+{
 	dp_status st;
 
 	if (file->block_count == 0) {
 		return DP_OK;
 	}
-	st = put_block(file);
+	st = add_block(file, dpi_bytes(file->block.data, file->block_filled),
+		file->block_count, err);
 	if (st != DP_OK) {
-		file->out.size = start;
-		file->out.failed = DP_OK;
-		return dpi_error_set(err, st,
-			"block of %zu bytes of an Avro file: %s",
-			file->block_filled, dp_status_name(st));
+		return st;
 	}
 	file->block_count = 0;
 	file->block_filled = 0;
@@ -165,6 +191,20 @@ dp_status dpi_avro_file_end(dpi_avro_file *file, uint64_t count, dp_error **err)
 	}
 	file->total_count += count;
 	return DP_OK;
+}
+
+dp_status dpi_avro_file_append(
+	dpi_avro_file *file, dp_bytes datums, uint64_t count, dp_error **err)
+{
+	dp_status st;
+
+	if (file->block.size > 0 || datums.size < file->block_bytes) {
+		(void)dpi_buf_append(&file->block, datums.data, datums.size);
+		return dpi_avro_file_end(file, count, err);
+	}
+	st = add_block(file, datums, count, err);
+	file->total_count += st == DP_OK ? count : 0;
+	return st;
 }
 
 size_t dpi_avro_file_memory(const dpi_avro_file *file)

@@ -58,6 +58,13 @@ void dpi_avro_file_fini(dpi_avro_file *file);
 DP_NODISCARD dp_status dpi_avro_file_end(
 	dpi_avro_file *file, uint64_t count, dp_error **err);
 
+/*
+ * Appends datums that lie elsewhere. Where they are a block by themselves, they
+ * become one from where they lie. On failure nothing was appended.
+ */
+DP_NODISCARD dp_status dpi_avro_file_append(
+	dpi_avro_file *file, dp_bytes datums, uint64_t count, dp_error **err);
+
 /* Moves the open block to out, if it has anything. May be tried again. */
 DP_NODISCARD dp_status dpi_avro_file_flush(dpi_avro_file *file, dp_error **err);
 

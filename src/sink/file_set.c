@@ -419,8 +419,7 @@ static dp_status append(dpi_file_set *set, dpi_open_file *file, dp_bytes datums,
 		return st;
 	}
 	lend_codec(set, file);
-	(void)dpi_buf_append(&file->avro.block, datums.data, datums.size);
-	st = dpi_avro_file_end(&file->avro, count, err);
+	st = dpi_avro_file_append(&file->avro, datums, count, err);
 	return_codec(set, file);
 	count_memory(set, file);
 	return st;

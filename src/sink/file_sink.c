@@ -17,8 +17,9 @@
 #define OPEN_BYTES ((uint64_t)64 << 20)
 #define FILE_BYTES ((uint64_t)256 << 20)
 
-/* Bytes of records that go to their file in one piece. */
-#define RUN_BYTES ((size_t)16 << 10)
+/* Bytes of records that go to their file in one piece, and become a block there
+ * without being copied. */
+#define RUN_BYTES DPI_AVRO_BLOCK_BYTES
 
 /* Records that were taken one after another for the same file, and are not in
  * it yet. */

@@ -128,6 +128,20 @@ static dp_status put(dpi_avro_file *file, int64_t value, dp_error **err)
 	return dpi_avro_file_end(file, 1, err);
 }
 
+/* The same of count datums, which lie elsewhere. */
+static dp_status put_run(
+	dpi_avro_file *file, int64_t first, int64_t count, dp_error **err)
+{
+	uint8_t datums[1000];
+	uint8_t *p = datums;
+
+	for (int64_t i = first; i < first + count; i++) {
+		p = dpi_avro_long(p, i);
+	}
+	return dpi_avro_file_append(file,
+		dpi_bytes(datums, (size_t)(p - datums)), (uint64_t)count, err);
+}
+
 static void every_datum_is_read_back(
 	dp_compression compression, const char *name)
 {
@@ -214,8 +228,39 @@ static void an_empty_block_is_never_written(void **state)
 	dpi_avro_file_fini(&file);
 }
 
-/* Writes 300 datums; each that fails is offered again, once. */
-static dp_status write_stubbornly(struct test_heap *heap)
+static void a_run_that_is_a_block_is_not_copied(void **state)
+{
+	struct test_heap heap;
+	dpi_avro_file file;
+	struct reader r;
+
+	(void)state;
+	test_heap_init(&heap);
+	assert_int_equal(
+		open_file(&file, &heap.alloc, DP_COMPRESSION_ZSTD, NULL),
+		DP_OK);
+	file.block_bytes = 100;
+	assert_int_equal(put_run(&file, 0, 100, NULL), DP_OK);
+	assert_int_equal(put_run(&file, 100, 200, NULL), DP_OK);
+	assert_null(file.block.data);
+	assert_int_equal(file.total_count, 300);
+	r = (struct reader){file.out.data, file.out.data + file.out.size};
+	expect_header(&r, "zstandard");
+	assert_int_equal(expect_block(&r, DP_COMPRESSION_ZSTD, 0), 100);
+	assert_int_equal(expect_block(&r, DP_COMPRESSION_ZSTD, 100), 300);
+	assert_ptr_equal(r.p, r.end);
+	dpi_avro_file_fini(&file);
+}
+
+static dp_status put_step(dpi_avro_file *file, int64_t first, int64_t step)
+{
+	return step > 1 ? put_run(file, first, step, NULL)
+			: put(file, first, NULL);
+}
+
+/* Writes 300 datums, `step` at a time; those that fail are offered again,
+ * once. */
+static dp_status write_stubbornly(struct test_heap *heap, int64_t step)
 {
 	dpi_avro_file file;
 	dp_error *err = NULL;
@@ -230,10 +275,10 @@ static dp_status write_stubbornly(struct test_heap *heap)
 		return st;
 	}
 	file.block_bytes = 100;
-	for (int64_t i = 0; i < 300 && st == DP_OK; i++) {
-		st = put(&file, i, NULL);
+	for (int64_t i = 0; i < 300 && st == DP_OK; i += step) {
+		st = put_step(&file, i, step);
 		if (st != DP_OK) {
-			st = put(&file, i, NULL);
+			st = put_step(&file, i, step);
 		}
 	}
 	if (st == DP_OK && dpi_avro_file_flush(&file, NULL) != DP_OK) {
@@ -252,14 +297,14 @@ static dp_status write_stubbornly(struct test_heap *heap)
 	return st;
 }
 
-static void a_datum_that_failed_can_be_offered_again(void **state)
+/* At each allocation in turn there is no memory, once or for ever. */
+static void assert_stubborn(int64_t step)
 {
 	struct test_heap heap;
 	long total;
 
-	(void)state;
 	test_heap_init(&heap);
-	assert_int_equal(write_stubbornly(&heap), DP_OK);
+	assert_int_equal(write_stubbornly(&heap, step), DP_OK);
 	total = heap.made;
 	assert_true(total > 3);
 	for (long n = 0; n < total; n++) {
@@ -269,7 +314,7 @@ static void a_datum_that_failed_can_be_offered_again(void **state)
 			test_heap_init(&heap);
 			heap.fail_at = n;
 			heap.for_ever = for_ever;
-			st = write_stubbornly(&heap);
+			st = write_stubbornly(&heap, step);
 			assert_true(st == DP_OK || st == DP_ENOMEM);
 			assert_true(for_ever || n == 0 || st == DP_OK || n < 3);
 			assert_int_equal(heap.live_bytes, 0);
@@ -278,13 +323,27 @@ static void a_datum_that_failed_can_be_offered_again(void **state)
 	}
 }
 
+static void a_datum_that_failed_can_be_offered_again(void **state)
+{
+	(void)state;
+	assert_stubborn(1);
+}
+
+static void a_run_that_failed_can_be_offered_again(void **state)
+{
+	(void)state;
+	assert_stubborn(60);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_codec_gives_back_every_datum),
 		cmocka_unit_test(longs_are_encoded_as_the_specification_shows),
 		cmocka_unit_test(an_empty_block_is_never_written),
+		cmocka_unit_test(a_run_that_is_a_block_is_not_copied),
 		cmocka_unit_test(a_datum_that_failed_can_be_offered_again),
+		cmocka_unit_test(a_run_that_failed_can_be_offered_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
