@@ -163,9 +163,10 @@ static void no_event_is_refused_while_there_are_leftovers(void **state)
 	open_log(&p.rig, &p.os.os);
 	writer = log_rig_writer(&p.rig, TOPIC);
 	(void)dpi_leftovers_free(leftovers_of(&p));
+	/* Before, as the thread that frees may still be looking for more. */
+	faulty_os_set_room(&p.os, 0);
 	dpi_leftovers_add(leftovers_of(&p),
 		make_file(&p.os.os, "/leftover", 1u << 20), 0);
-	faulty_os_set_room(&p.os, 0);
 	test_feed_init(&feed, DP_ACK_DURABLE);
 	writer->ops->attach(writer, &feed.feed);
 	test_feed_add_many(&feed, "q", 5000);
