@@ -1,9 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check.h"
 
+#include "hub/log/partition.h"
+#include "hub/log/segment.h"
+
 /* Calls and bytes that an opened log may cost before it takes an event. */
 #define RECOVERY_CALLS_MAX 1000
 #define RECOVERY_BYTES_MAX (2u << 20)
+
+/* Who looks for the segment where an epoch begins does not look at all. */
+static void check_epochs(
+	service *s, const dpi_log_hub *hub, const dpi_log_partition *partition)
+{
+	dpi_segment_owner owner = dpi_log_owner(hub, &partition->name);
+	dpi_segment_list list = {.count = 0};
+	dpi_segment segment;
+	uint64_t epoch = 0;
+
+	if (dpi_segment_list_init(&list, hub->alloc, hub->os, hub->directory,
+		    &partition->name, NULL) != DP_OK) {
+		return;
+	}
+	for (size_t i = 0; i < list.count && !service_is_dead(s); i++) {
+		if (dpi_segment_open(&segment, hub->os, hub->directory, &owner,
+			    list.bases[i], false, NULL) != DP_OK) {
+			continue;
+		}
+		if (segment.has_header && segment.header.epoch < epoch) {
+			ledger_broken("topic %s: segment %016llx is of epoch "
+				      "%llu, one before it of %llu",
+				partition->topic,
+				(unsigned long long)list.bases[i],
+				(unsigned long long)segment.header.epoch,
+				(unsigned long long)epoch);
+		}
+		epoch = segment.has_header ? segment.header.epoch : epoch;
+		dpi_segment_close(&segment, hub->os);
+	}
+	dpi_segment_list_fini(&list, hub->alloc);
+}
+
+/* What a subscription that is new gets was handed over to nobody before. */
+static void see(service *s, const dp_message *msg)
+{
+	if (msg->attempt != 1) {
+		ledger_broken("a look: %s/%u/%llu comes for the %uth time",
+			msg->from->topic, (unsigned)msg->from->partition,
+			(unsigned long long)msg->offset,
+			(unsigned)msg->attempt);
+	}
+	ledger_see(s->book, msg);
+}
 
 /* Reads all that the log has, as a subscription that nobody else has. */
 static bool look(service *s, bool power, bool alone)
@@ -24,7 +71,7 @@ static bool look(service *s, bool power, bool alone)
 	while ((st = dp_subscription_pull(sub, &batch, 500, 0, NULL)) ==
 		DP_OK) {
 		for (size_t i = 0; i < dp_batch_count(batch); i++) {
-			ledger_see(s->book, dp_batch_message(batch, i));
+			see(s, dp_batch_message(batch, i));
 		}
 		dp_batch_unref(batch);
 	}
@@ -105,6 +152,7 @@ bool check_log(service *s, bool power, bool alone)
 {
 	bool appends_first = draw(s->random, 2) == 0;
 	uint32_t topic = service_draw_topic(s);
+	const dpi_log_hub *hub;
 
 	if (!service_open(s)) {
 		if (!service_is_dead(s)) {
@@ -121,6 +169,11 @@ bool check_log(service *s, bool power, bool alone)
 	}
 	if (!look(s, power, alone)) {
 		return false;
+	}
+	hub = (const dpi_log_hub *)s->rig.hub;
+	for (const dpi_log_partition *partition = hub->partitions;
+		partition != NULL; partition = partition->next) {
+		check_epochs(s, hub, partition);
 	}
 	for (size_t i = 0; alone && i < LEDGER_READERS; i++) {
 		if (!drain(s, i)) {
