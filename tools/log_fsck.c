@@ -141,6 +141,10 @@ static dp_status check_topic(
 	dp_status st;
 
 	st = log_files_partitions(&fsck->log, topic, &partitions, &count, err);
+	if (st == DP_ENOTFOUND) {
+		dpi_error_clear(err);
+		return DP_OK; /* somebody's file among the topics */
+	}
 	fsck->report.topics++;
 	for (size_t i = 0; st == DP_OK && i < count; i++) {
 		dpi_partition_name name = {topic, partitions[i]};

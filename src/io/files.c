@@ -84,6 +84,41 @@ dp_status dpi_files_sync_way(
 	return st;
 }
 
+static dp_status sync_parent_if_possible(
+	const dpi_os *os, const char *path, dp_error **err)
+{
+	dp_error *cause = NULL;
+	dp_status st = dpi_files_sync_parent(os, path, &cause);
+
+	/* Those of an automounter cannot be synced, say. */
+	if (st == DP_EDENIED || dp_error_sys_errno(cause) == EINVAL) {
+		dp_error_free(cause);
+		return DP_OK;
+	}
+	if (err != NULL) {
+		*err = cause;
+	} else {
+		dp_error_free(cause);
+	}
+	return st;
+}
+
+dp_status dpi_files_sync_above(
+	const dpi_os *os, const char *path, dp_error **err)
+{
+	char level[DPI_PATH_MAX];
+	dp_status st = dpi_files_path(level, err, "%s", path);
+
+	for (char *p = level + 1; st == DP_OK && *p != '\0'; p++) {
+		if (*p == '/') {
+			*p = '\0';
+			st = sync_parent_if_possible(os, level, err);
+			*p = '/';
+		}
+	}
+	return st == DP_OK ? sync_parent_if_possible(os, level, err) : st;
+}
+
 /* Makes one directory, or finds it. */
 static dp_status make_level(const dpi_os *os, const char *path, dp_error **err)
 {
@@ -203,6 +238,10 @@ dp_status dpi_files_read(
 	int fd = os->open(os->self, path, DPI_OPEN_READ);
 	dp_status st;
 
+	if (fd == -ENOTDIR) {
+		return dpi_error_set(err, DP_ENOTFOUND,
+			"open %s: what it should be in is no directory", path);
+	}
 	if (fd < 0) {
 		return dpi_error_sys(err, -fd, "open %s", path);
 	}

@@ -46,6 +46,14 @@ DP_NODISCARD dp_status dpi_files_sync_way(
 	const dpi_os *os, const char *root, const char *path, dp_error **err);
 
 /*
+ * The names of path and of all directories above it become durable, for the
+ * same reason. Those that may not be read, or that know no sync, are passed
+ * over: whoever makes directories could not have made them there.
+ */
+DP_NODISCARD dp_status dpi_files_sync_above(
+	const dpi_os *os, const char *path, dp_error **err);
+
+/*
  * Replaces the file at path: afterwards, and after any crash, it is the old one
  * or the new one, whole; on return it is the new one for good. Writes
  * "<path>.tmp" first, so there is one writer for each path, and a left-over is

@@ -62,6 +62,10 @@ dp_status dpi_files_list(const dpi_os *os, const char *path, dpi_arena *arena,
 	const char **names = NULL;
 	int rc = os->list(os->self, path, add_entry, &list);
 
+	if (rc == -ENOTDIR) {
+		return dpi_error_set(
+			err, DP_ENOTFOUND, "list %s: it is no directory", path);
+	}
 	if (rc < 0) {
 		return dpi_error_sys(err, -rc, "list %s", path);
 	}

@@ -92,10 +92,12 @@ dp_status dpi_identity_read(
 	return decode(uuid, page, directory, err);
 }
 
-/* Whether an unfinished attempt of ours may have left it. */
+/* Whether an unfinished attempt of ours may have left it, or mkfs(8) made it
+ * in the root of a file system. */
 static bool is_ours(void *user, const char *name)
 {
-	const char *const names[] = {"identity.tmp", "locks", "topics"};
+	const char *const names[] = {
+		"identity.tmp", "locks", "topics", "lost+found"};
 	bool *has_foreign = user;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -202,7 +204,10 @@ static dp_status prepare_directory(
 			"a new directory",
 			directory);
 	}
-	return st;
+	/* Who made the levels above may have died before they were on disk. */
+	return st == DP_OK && !*ret_has
+		? dpi_files_sync_above(os, directory, err)
+		: st;
 }
 
 dp_status dpi_identity_open(uint8_t *uuid, dpi_locks *ret_locks,

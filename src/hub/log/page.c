@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/log/page.h"
 
+#include <errno.h>
+
 #include "base/error.h"
 #include "hub/log/layout.h"
 
@@ -34,6 +36,10 @@ dp_status dpi_log_page_map(
 	int fd;
 
 	fd = os->open(os->self, path, DPI_OPEN_CREATE);
+	if (fd == -ENOTDIR) {
+		return dpi_error_set(err, DP_ENOTFOUND,
+			"%s cannot be opened: it is not in a directory", path);
+	}
 	if (fd < 0) {
 		return dpi_error_sys(err, -fd, "%s cannot be opened", path);
 	}

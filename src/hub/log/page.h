@@ -14,7 +14,8 @@
  * blocks are there before it is mapped, so that no store can meet a full
  * disk. Several processes may make it at the same time.
  *
- * Errors: DP_EIO, DP_ENOSPC, DP_EDENIED
+ * Errors: DP_ENOTFOUND  there is no directory to hold it
+ *         DP_EIO, DP_ENOSPC, DP_EDENIED
  */
 DP_NODISCARD dp_status dpi_log_page_map(
 	void **ret, const dpi_os *os, const char *path, dp_error **err);

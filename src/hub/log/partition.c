@@ -80,6 +80,16 @@ static dp_status add(dpi_log_hub *hub, const char *topic, uint32_t number,
 	return DP_OK;
 }
 
+/* Somebody's file among the directories is no topic, and no partition. */
+static dp_status unless_stray(dp_status st, dp_error **err)
+{
+	if (st != DP_ENOTFOUND) {
+		return st;
+	}
+	dpi_error_clear(err);
+	return DP_OK;
+}
+
 static dp_status list_topic(
 	dpi_log_hub *hub, const char *topic, dpi_arena *arena, dp_error **err)
 {
@@ -97,9 +107,10 @@ static dp_status list_topic(
 		if (dpi_log_is_partition(names[i], &number) &&
 			find(hub, topic, number) == NULL) {
 			st = add(hub, topic, number, &partition, err);
+			st = unless_stray(st, err);
 		}
 	}
-	return st;
+	return unless_stray(st, err);
 }
 
 static dp_status list_all(dpi_log_hub *hub, dpi_arena *arena, dp_error **err)

@@ -77,6 +77,44 @@ static void the_first_event_is_there_with_all_names_above(void **state)
 	sim_disk_free(disk);
 }
 
+/* Returns false if opening takes fewer changes. */
+static bool dies_making_a_log(long change)
+{
+	static const char deep[] = "/a/b/log";
+	struct sim_disk *disk = sim_disk_new(1);
+	const dpi_os *first = sim_disk_start(disk);
+	struct log_contents contents;
+	struct log_rig rig;
+	bool is_killed;
+
+	sim_disk_kill_at(first, change);
+	log_rig_init(&rig);
+	(void)log_rig_open(&rig, first, deep);
+	is_killed = sim_disk_is_dead(first);
+	log_rig_close(&rig);
+	assert_int_equal(log_rig_open(&rig, sim_disk_start(disk), deep), DP_OK);
+	append(&rig, 1);
+	sim_disk_crash(disk);
+	log_rig_close(&rig);
+	sim_disk_reboot(disk, 0);
+	log_contents_read(&contents, sim_disk_start(disk), deep, TOPIC, 0);
+	assert_int_equal(contents.count, 1);
+	log_contents_free(&contents);
+	sim_disk_free(disk);
+	return is_killed;
+}
+
+static void a_log_whose_maker_died_is_there_with_all_names_above(void **state)
+{
+	long change = 0;
+
+	(void)state;
+	while (dies_making_a_log(change)) {
+		change++;
+	}
+	assert_in_range(change, 5, 100);
+}
+
 /* Where nothing is left that was not synced, nothing looks damaged: neither a
  * segment that was begun, nor an old one that was to be used again. */
 static void append_and_cut_power_at(long change)
@@ -390,6 +428,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_event_is_there_with_all_names_above),
+		cmocka_unit_test(
+			a_log_whose_maker_died_is_there_with_all_names_above),
 		cmocka_unit_test(
 			segments_that_are_used_again_never_look_damaged),
 		cmocka_unit_test(a_segment_that_went_leaves_no_hole),

@@ -261,6 +261,21 @@ static void a_foreign_directory_is_left_alone(void **state)
 	sim_disk_free(disk);
 }
 
+static void the_root_of_a_file_system_takes_a_log(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(9);
+	const dpi_os *os = sim_disk_start(disk);
+	struct log_rig rig;
+
+	(void)state;
+	assert_int_equal(os->mkdir(os->self, DIRECTORY), 0);
+	assert_int_equal(os->mkdir(os->self, DIRECTORY "/lost+found"), 0);
+	open_rig(&rig, os);
+	append(&rig, TOPIC, 5);
+	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
 struct rival {
 	const dpi_os *os;
 	struct log_rig rig;
@@ -593,6 +608,7 @@ int main(void)
 			publishers_that_are_refused_leave_no_memory_behind),
 		cmocka_unit_test(one_hub_has_one_writer_for_a_topic),
 		cmocka_unit_test(a_foreign_directory_is_left_alone),
+		cmocka_unit_test(the_root_of_a_file_system_takes_a_log),
 		cmocka_unit_test(
 			a_log_that_another_makes_meanwhile_is_not_foreign),
 		cmocka_unit_test(

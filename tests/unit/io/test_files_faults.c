@@ -242,6 +242,28 @@ static void a_directory_above_that_may_not_be_read_is_fine(void **state)
 	assert_int_equal(end(NULL), 0);
 }
 
+static void levels_above_are_synced_as_far_as_they_can_be(void **state)
+{
+	(void)state;
+	(void)begin(NULL);
+	make_world();
+	faulty_os_fail(&faulty, FAULTY_OPEN, 0, EACCES, true);
+	assert_int_equal(
+		dpi_files_sync_above(&faulty.os, "/d/g/h", NULL), DP_OK);
+	faulty_os_fail(&faulty, FAULTY_FSYNC, 0, EINVAL, true);
+	assert_int_equal(dpi_files_sync_above(&faulty.os, "/d/f", NULL), DP_OK);
+	for (int level = 0; level < 2; level++) {
+		dp_error *err = NULL;
+
+		faulty_os_fail(&faulty, FAULTY_FSYNC, level, EIO, false);
+		assert_int_equal(
+			dpi_files_sync_above(&faulty.os, "/d/f", &err), DP_EIO);
+		assert_non_null(strstr(dp_error_message(err), "/"));
+		dp_error_free(err);
+	}
+	assert_int_equal(end(NULL), 0);
+}
+
 static void a_file_before_1970_is_there(void **state)
 {
 	bool is_there = false;
@@ -291,6 +313,7 @@ int main(void)
 			a_failed_write_leaves_the_old_file_and_nothing_else),
 		cmocka_unit_test(
 			a_directory_above_that_may_not_be_read_is_fine),
+		cmocka_unit_test(levels_above_are_synced_as_far_as_they_can_be),
 		cmocka_unit_test(a_file_before_1970_is_there),
 		cmocka_unit_test(a_tree_too_deep_for_paths_is_refused),
 	};
