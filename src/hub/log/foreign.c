@@ -9,7 +9,7 @@
  * asks for many keys of one topic in a row, so what was read is kept.
  */
 
-/* Listings that a segment may vanish from before it is opened. */
+/* Listings that a segment may vanish from before it is read. */
 #define TRIES 3
 
 /* Makes what another process has written durable on its behalf. */
@@ -35,8 +35,12 @@ static dp_status sync_last(dpi_log_hub *hub, const dpi_log_partition *partition,
 				 partition->topic, partition->name.partition);
 }
 
+/*
+ * The end is asked for after the segments: all that lie before an older end
+ * may have gone, and what they knew stands at the beginning of a later one.
+ */
 static dp_status learn(dpi_log_hub *hub, dpi_log_partition *partition,
-	uint64_t end, dp_error **err)
+	uint64_t *ret_end, dp_error **err)
 {
 	dpi_segment_list list;
 	dp_status st;
@@ -46,8 +50,9 @@ static dp_status learn(dpi_log_hub *hub, dpi_log_partition *partition,
 	if (st != DP_OK || list.count == 0) {
 		return st;
 	}
+	*ret_end = atomic_load(&partition->state->written);
 	st = dpi_log_learn_sources(
-		hub, partition, &list, end, &partition->learned, err);
+		hub, partition, &list, *ret_end, &partition->learned, err);
 	if (st == DP_OK) {
 		st = sync_last(hub, partition, list.bases[list.count - 1], err);
 	}
@@ -70,9 +75,9 @@ static dp_status bring_up_to_date(
 	partition->learned_epoch = 0;
 	dpi_sources_fini(&partition->learned);
 	dpi_sources_init(&partition->learned, hub->alloc);
-	st = learn(hub, partition, end, NULL);
+	st = learn(hub, partition, &end, NULL);
 	for (int i = 1; st == DP_ENOTFOUND && i < TRIES; i++) {
-		st = learn(hub, partition, end, NULL);
+		st = learn(hub, partition, &end, NULL);
 	}
 	if (st != DP_OK) {
 		return dpi_error_set(err, st,

@@ -443,6 +443,21 @@ dp_status dpi_log_recover(dpi_log_hub *hub, dpi_log_partition *partition,
 	return DP_OK;
 }
 
+/* DP_ENOTFOUND: what its owner has written over it looked like damage. The
+ * name goes before that. */
+static dp_status check_there(const dpi_log_hub *hub,
+	const dpi_segment_owner *owner, uint64_t base, dp_error **err)
+{
+	dpi_segment segment;
+	dp_status st = dpi_segment_open(
+		&segment, hub->os, hub->directory, owner, base, false, err);
+
+	if (st == DP_OK) {
+		dpi_segment_close(&segment, hub->os);
+	}
+	return st;
+}
+
 /* Learns from one segment; *ret_whole: it has a snapshot, as segments begin
  * with. */
 static dp_status learn_segment(dpi_log_hub *hub, const dpi_segment_owner *owner,
@@ -478,6 +493,9 @@ static dp_status learn_segment(dpi_log_hub *hub, const dpi_segment_owner *owner,
 		}
 	} while (st == DP_OK);
 	dpi_scan_fini(&scan);
+	if (st == DP_OK) {
+		st = check_there(hub, owner, base, err);
+	}
 out:
 	dpi_segment_close(&segment, hub->os);
 	return st;

@@ -38,6 +38,9 @@ DP_NODISCARD dp_status dpi_log_recover(dpi_log_hub *hub,
 /*
  * Learns the source places of a partition up to offset end, from as few
  * segments as will do. Any process, owner or not.
+ *
+ * Errors: DP_ENOTFOUND  a segment has gone meanwhile: list them again
+ *         DP_EIO, DP_EDENIED, DP_ENOMEM
  */
 DP_NODISCARD dp_status dpi_log_learn_sources(dpi_log_hub *hub,
 	const dpi_log_partition *partition, const dpi_segment_list *list,

@@ -9,7 +9,9 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "faulty_os.h"
 #include "hub/log/log_hub.h"
+#include "hub/log/retention.h"
 #include "hub/log/spare.h"
 #include "hub/log/writer.h"
 #include "log_contents.h"
@@ -254,6 +256,131 @@ static void a_segment_that_is_used_again_under_a_reader_is_no_damage(
 	sim_disk_free(disk);
 }
 
+struct reuse {
+	struct log_rig rig; /* of the owner */
+	long countdown;     /* reads of the other before it happens */
+};
+
+/* The owner goes on to the next segment, and from that into the first. */
+static void use_again_while_it_is_read(
+	void *user, faulty_call call, long number)
+{
+	struct reuse *reuse = user;
+
+	(void)number;
+	if (call != FAULTY_PREAD || reuse->countdown-- != 0) {
+		return;
+	}
+	append(&reuse->rig, "a payload of some length ", 15000);
+	use_first_segment_again(&reuse->rig);
+	append(&reuse->rig, "a payload of some length ", 15000);
+}
+
+static void append_place(struct log_rig *rig, dpi_source_place place)
+{
+	dpi_writer *writer = log_rig_writer(rig, TOPIC);
+	dp_event ev = DP_EVENT_INIT;
+	struct test_feed feed;
+
+	assert_non_null(writer);
+	test_feed_init(&feed, DP_ACK_DURABLE);
+	writer->ops->attach(writer, &feed.feed);
+	ev.type = "test.Event";
+	test_feed_add(&feed, &ev, place);
+	writer->ops->commit(writer);
+	writer->ops->detach(writer, &feed.feed);
+	assert_int_equal(feed.ok, 1);
+	test_feed_fini(&feed);
+}
+
+static uint64_t ask_meanwhile(long reads, bool *ret_used)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	struct reuse reuse = {.countdown = reads};
+	struct faulty_os faulty;
+	struct log_rig asking;
+	uint64_t next = 0;
+
+	log_rig_init(&reuse.rig);
+	/* Of more than is read at once. */
+	reuse.rig.opts.segment_bytes = 1u << 20;
+	assert_int_equal(
+		log_rig_open(&reuse.rig, sim_disk_start(disk), DIRECTORY),
+		DP_OK);
+	append(&reuse.rig, "a payload of some length ", 10000);
+	append_place(&reuse.rig, (dpi_source_place){5, 100});
+	faulty_os_init(&faulty, sim_disk_start(disk));
+	open_rig(&asking, &faulty.os);
+	faulty.hook_user = &reuse;
+	faulty.hook = use_again_while_it_is_read;
+	assert_int_equal(
+		asking.hub->ops->source_next(asking.hub, TOPIC, 5, &next, NULL),
+		DP_OK);
+	faulty.hook = NULL;
+	*ret_used = reuse.countdown < 0;
+	log_rig_close(&asking);
+	log_rig_close(&reuse.rig);
+	sim_disk_free(disk);
+	return next;
+}
+
+/* Else a job would copy events once more. */
+static void a_segment_that_is_used_again_under_a_job_costs_no_place(
+	void **state)
+{
+	bool is_used = true;
+	long reads = 0;
+
+	(void)state;
+	for (; is_used; reads++) {
+		assert_int_equal(ask_meanwhile(reads, &is_used), 100);
+	}
+	assert_in_range(reads, 4, 20);
+}
+
+static void put_stray(const dpi_os *os, const char *path)
+{
+	write_file(os, path, (const uint8_t *)"notes", 5, 0);
+}
+
+static void a_stray_file_is_no_topic_no_partition_no_subscription(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	const dpi_os *os = sim_disk_start(disk);
+	dpi_segment_list list;
+	dp_subscription *sub;
+	struct log_rig rig;
+
+	(void)state;
+	open_rig(&rig, os);
+	append(&rig, "a payload of some length ", 1);
+	assert_int_equal(subscribe(&rig, &sub), DP_OK);
+	dp_subscription_close(sub);
+	log_rig_close(&rig);
+	put_stray(os, DIRECTORY "/topics/README");
+	put_stray(os, DIRECTORY "/topics/" TOPIC "/7");
+	put_stray(os, DIRECTORY "/subscriptions/README");
+
+	open_rig(&rig, os);
+	append(&rig, "a payload of some length ", 5000);
+	assert_int_equal(log_rig_stats(&rig).topics, 1);
+	assert_int_equal(subscribe(&rig, &sub), DP_OK);
+	assert_int_equal(drain(sub), 5001);
+	dpi_log_retain(
+		(dpi_log_hub *)rig.hub, ((dpi_log_hub *)rig.hub)->partitions);
+	assert_int_equal(dpi_segment_list_init(&list, &rig.heap.alloc, os,
+				 DIRECTORY, &name, NULL),
+		DP_OK);
+	assert_int_equal(list.count, 1);
+	dpi_segment_list_fini(&list, &rig.heap.alloc);
+	dp_subscription_close(sub);
+	assert_int_equal(
+		dp_subscription_delete(rig.hub, "README", NULL), DP_ENOTFOUND);
+	assert_null(log_rig_writer(&rig, "README"));
+	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +392,10 @@ int main(void)
 			a_place_behind_the_end_of_the_log_becomes_the_end),
 		cmocka_unit_test(
 			a_segment_that_is_used_again_under_a_reader_is_no_damage),
+		cmocka_unit_test(
+			a_stray_file_is_no_topic_no_partition_no_subscription),
+		cmocka_unit_test(
+			a_segment_that_is_used_again_under_a_job_costs_no_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
