@@ -141,9 +141,10 @@ static dp_status check_topic(
 	dp_status st;
 
 	st = log_files_partitions(&fsck->log, topic, &partitions, &count, err);
-	if (st == DP_ENOTFOUND) {
+	if (st == DP_ENOTFOUND && fsck->topic_count == 0) {
+		/* Nobody asked for it: somebody's file among the topics. */
 		dpi_error_clear(err);
-		return DP_OK; /* somebody's file among the topics */
+		return DP_OK;
 	}
 	fsck->report.topics++;
 	for (size_t i = 0; st == DP_OK && i < count; i++) {

@@ -422,6 +422,12 @@ class Logs(unittest.TestCase):
                 self.assertEqual(done.stdout, "")
                 self.assertRegex(done.stderr, "^(datapipe|usage)")
 
+    def test_a_stray_file_is_no_topic(self):
+        (self.log / "topics" / "README").write_text("notes")
+        (self.log / "subscriptions" / "README").write_text("notes")
+        run("log", "fsck", self.log)
+        run("log", "fsck", "--topic", "README", self.log, status=2)
+
     def test_a_topic_that_is_not_there_is_status_2(self):
         done = run("log", "fsck", "--topic", "absent", self.log, status=2)
         self.assertNotIn("verdict", done.stdout)
