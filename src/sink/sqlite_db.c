@@ -12,12 +12,12 @@
 #define WAIT_NS 2000000000
 #define POLL_NS 2000000
 #define PRAGMAS \
-	"PRAGMA journal_mode=WAL;" \
 	"PRAGMA synchronous=FULL;" \
 	"PRAGMA cache_size=-16384;" \
 	"PRAGMA wal_autocheckpoint=4000;"
 
-enum { NEXT_BYTE = 0, WRITER_BYTE = 1 };
+/* A queue of 31 and one that writes; more jobs wait for its end to be free. */
+enum { WRITER_BYTE = 0, LAST_BYTE = 31 };
 
 dp_status dpi_sqlite_db_init(
 	dpi_sqlite_db *db, dp_runtime *rt, const char *path, dp_error **err)
@@ -139,37 +139,6 @@ static dp_status open_turn(dpi_sqlite_db *db, dp_error **err)
 	return DP_OK;
 }
 
-static dp_status open_handle(dpi_sqlite_db *db, dp_error **err)
-{
-	int rc = sqlite3_open_v2(db->path, &db->handle,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-			SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-		NULL);
-
-	if (db->handle == NULL) {
-		return dpi_error_set(
-			err, DP_ENOMEM, "%s: no memory to open it", db->path);
-	}
-	if (rc != SQLITE_OK) {
-		return dpi_sqlite_db_fail(db, rc, err);
-	}
-	(void)sqlite3_busy_handler(db->handle, on_busy, db);
-	return dpi_sqlite_db_run(db, PRAGMAS, err);
-}
-
-dp_status dpi_sqlite_db_open(dpi_sqlite_db *db, dp_error **err)
-{
-	dp_status st = open_turn(db, err);
-
-	if (st == DP_OK) {
-		st = open_handle(db, err);
-	}
-	if (st != DP_OK) {
-		dpi_sqlite_db_close(db);
-	}
-	return st;
-}
-
 static int try_turn(const dpi_sqlite_db *db, uint64_t byte)
 {
 	return db->os->lock(
@@ -193,21 +162,96 @@ static int wait_for_byte(
 	return rc;
 }
 
-static dp_status wait_for_turn(const dpi_sqlite_db *db, dp_error **err)
+static int queue_up(const dpi_sqlite_db *db)
 {
 	dp_time_ns give_up = db->os->monotonic(db->os->self) + WAIT_NS;
-	int rc = wait_for_byte(db, NEXT_BYTE, give_up);
+	int rc = wait_for_byte(db, LAST_BYTE, give_up);
 
-	if (rc == 0) {
-		rc = wait_for_byte(db, WRITER_BYTE, give_up);
-		give_back(db, NEXT_BYTE);
+	for (uint64_t byte = LAST_BYTE; rc == 0 && byte > WRITER_BYTE; byte--) {
+		rc = wait_for_byte(db, byte - 1, give_up);
+		give_back(db, byte);
 	}
+	return rc;
+}
+
+static dp_status wait_for_turn(const dpi_sqlite_db *db, dp_error **err)
+{
+	int rc = queue_up(db);
+
 	if (rc == -EAGAIN) {
 		return dpi_error_set(err, DP_EAGAIN,
 			"%s: other jobs have been writing for 2 s", db->path);
 	}
 	return rc == 0 ? DP_OK
 		       : dpi_error_sys(err, -rc, "lock %s-turn", db->path);
+}
+
+static int see_mode(void *user, int count, char **cells, char **names)
+{
+	bool *is_log = user;
+
+	(void)count;
+	(void)names;
+	*is_log = sqlite3_stricmp(cells[0], "wal") == 0;
+	return 0;
+}
+
+/*
+ * A new file has no write-ahead log yet. Of jobs that give it one at the same
+ * time, SQLite lets none wait: it fails all but the first.
+ */
+static dp_status use_log(dpi_sqlite_db *db, dp_error **err)
+{
+	bool is_log = false;
+	int rc = sqlite3_exec(
+		db->handle, "PRAGMA journal_mode", see_mode, &is_log, NULL);
+	dp_status st;
+
+	if (rc != SQLITE_OK) {
+		return dpi_sqlite_db_fail(db, rc, err);
+	}
+	if (is_log) {
+		return DP_OK;
+	}
+	st = wait_for_turn(db, err);
+	if (st == DP_OK) {
+		st = dpi_sqlite_db_run(db, "PRAGMA journal_mode=WAL", err);
+		give_back(db, WRITER_BYTE);
+	}
+	return st;
+}
+
+static dp_status open_handle(dpi_sqlite_db *db, dp_error **err)
+{
+	int rc = sqlite3_open_v2(db->path, &db->handle,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+			SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+		NULL);
+	dp_status st;
+
+	if (db->handle == NULL) {
+		return dpi_error_set(
+			err, DP_ENOMEM, "%s: no memory to open it", db->path);
+	}
+	if (rc != SQLITE_OK) {
+		return dpi_sqlite_db_fail(db, rc, err);
+	}
+	(void)sqlite3_busy_handler(db->handle, on_busy, db);
+	st = use_log(db, err);
+	return st == DP_OK ? dpi_sqlite_db_run(db, PRAGMAS, err) : st;
+}
+
+dp_status dpi_sqlite_db_open(dpi_sqlite_db *db, dp_error **err)
+{
+	dp_status st = open_turn(db, err);
+
+	if (st == DP_OK) {
+		st = open_handle(db, err);
+	}
+	if (st != DP_OK) {
+		dpi_sqlite_db_close(db);
+	}
+	return st;
 }
 
 void dpi_sqlite_db_close(dpi_sqlite_db *db)

@@ -16,10 +16,12 @@
  *
  * SQLite lets one connection write at a time, and gives the next turn to
  * whoever asks first: a job that commits and begins again at once would keep
- * all others out. So jobs queue in a file beside it, "<path>-turn": byte 0
- * belongs to the one that is next, byte 1 to the one that writes. It is held
- * until the commit is over, checkpoint included, since releases of SQLite
- * before 3.51.3 may lose a commit that meets another one's checkpoint.
+ * all others out. So jobs queue by locks on the bytes of a file beside it,
+ * "<path>-turn": who holds byte 0 writes; who comes takes the last byte, and
+ * then moves up, letting go of a byte when it has the one before. Nobody can
+ * overtake, and who dies or gives up leaves a gap that others move into. Byte
+ * 0 is held until the commit is over, checkpoint included, since releases of
+ * SQLite before 3.51.3 may lose a commit that meets another one's checkpoint.
  *
  * One thread at a time.
  */

@@ -22,6 +22,8 @@
 #define CYCLES 60
 #define BATCH 7
 #define FLUSH_EVERY 3
+#define OPENERS 4
+#define ROUNDS 40
 
 /* A job with a topic of its own name, in a process or thread of its own. */
 struct worker {
@@ -32,17 +34,17 @@ struct worker {
 	dp_refusals refusals;
 	const char *job;
 	uint64_t next;
-	unsigned flushes;
 	dp_error *err; /* of what failed */
 };
 
-static bool worker_open(struct worker *w, const char *dir, const char *job)
+static bool worker_make(
+	struct worker *w, const dpi_os *os, const char *dir, const char *job)
 {
 	char text[600];
 
 	*w = (struct worker){.job = job};
 	(void)snprintf(text, sizeof(text), "file:%s/reg", dir);
-	if (dp_runtime_new(&w->rt, NULL, NULL) != DP_OK ||
+	if (dpi_runtime_new(&w->rt, NULL, os, NULL) != DP_OK ||
 		dp_registry_open(&w->reg, w->rt, text, NULL, &w->err) !=
 			DP_OK) {
 		return false;
@@ -50,14 +52,24 @@ static bool worker_open(struct worker *w, const char *dir, const char *job)
 	dpi_positions_init(&w->places, dpi_runtime_alloc(w->rt));
 	dpi_refusals_init(&w->refusals, dpi_runtime_alloc(w->rt));
 	(void)snprintf(text, sizeof(text), "%s/rows.db", dir);
-	if (dp_sqlite_sink_new(&w->sink, w->rt, text, w->reg, NULL, &w->err) !=
-			DP_OK ||
-		dpi_sink_open(w->sink, job, &w->err) != DP_OK ||
+	return dp_sqlite_sink_new(
+		       &w->sink, w->rt, text, w->reg, NULL, &w->err) == DP_OK;
+}
+
+static bool worker_start(struct worker *w)
+{
+	if (dpi_sink_open(w->sink, w->job, &w->err) != DP_OK ||
 		dpi_sink_positions(w->sink, &w->places, &w->err) != DP_OK) {
 		return false;
 	}
-	w->next = dpi_positions_next(&w->places, job, 0);
+	w->next = dpi_positions_next(&w->places, w->job, 0);
 	return true;
+}
+
+static bool worker_open(
+	struct worker *w, const dpi_os *os, const char *dir, const char *job)
+{
+	return worker_make(w, os, dir, job) && worker_start(w);
 }
 
 static void worker_close(struct worker *w)
@@ -99,7 +111,6 @@ static bool worker_write(struct worker *w)
 
 static bool worker_flush(struct worker *w)
 {
-	w->flushes++;
 	return dp_positions_set(&w->places, w->job, 0, w->next) == DP_OK &&
 		dpi_sink_flush(w->sink, &w->places, &w->err) == DP_OK;
 }
@@ -116,7 +127,7 @@ static void work_until_killed(const char *dir, const char *job, int pipe_fd)
 {
 	struct worker w;
 
-	if (!worker_open(&w, dir, job)) {
+	if (!worker_open(&w, dpi_os_real(), dir, job)) {
 		give_up(&w);
 	}
 	for (;;) {
@@ -208,58 +219,137 @@ static void killed_at_any_point_rows_and_positions_agree(void **state)
 		"1|2");
 }
 
-struct greedy {
-	const char *dir;
-	uint32_t is_done; /* atomic */
-	unsigned flushes; /* atomic */
+struct opener {
+	pthread_barrier_t *all;
+	pthread_t thread;
+	struct worker worker;
 	bool is_ok;
 };
 
-/* Writes again as soon as it has committed. */
-static void *be_greedy(void *arg)
+static void *open_at_once(void *arg)
 {
-	struct greedy *greedy = arg;
-	struct worker w;
+	struct opener *opener = arg;
 
-	greedy->is_ok = worker_open(&w, greedy->dir, "greedy");
-	while (greedy->is_ok &&
-		!__atomic_load_n(&greedy->is_done, __ATOMIC_ACQUIRE)) {
-		greedy->is_ok = worker_write(&w) && worker_flush(&w);
-		__atomic_store_n(&greedy->flushes, w.flushes, __ATOMIC_RELEASE);
+	(void)pthread_barrier_wait(opener->all);
+	opener->is_ok = worker_start(&opener->worker);
+	if (opener->is_ok) {
+		worker_close(&opener->worker);
 	}
-	worker_close(&w);
 	return NULL;
 }
 
-static unsigned flushes_of(struct greedy *greedy)
+static void remove_database(struct sqlite_rig *rig)
 {
-	return __atomic_load_n(&greedy->flushes, __ATOMIC_ACQUIRE);
+	char path[600];
+
+	(void)snprintf(path, sizeof(path), "%s-turn", rig->path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unlink(rig->path), 0);
 }
 
-/* From when both are at it, neither gets three turns to the other's one. */
+static void make_database_at_once(
+	struct sqlite_rig *rig, pthread_barrier_t *all)
+{
+	struct opener openers[OPENERS];
+
+	for (int i = 0; i < OPENERS; i++) {
+		struct opener *opener = &openers[i];
+
+		opener->all = all;
+		assert_true(worker_make(
+			&opener->worker, dpi_os_real(), rig->dir, "job"));
+	}
+	for (int i = 0; i < OPENERS; i++) {
+		assert_int_equal(pthread_create(&openers[i].thread, NULL,
+					 open_at_once, &openers[i]),
+			0);
+	}
+	for (int i = 0; i < OPENERS; i++) {
+		assert_int_equal(pthread_join(openers[i].thread, NULL), 0);
+	}
+	for (int i = 0; i < OPENERS; i++) {
+		if (!openers[i].is_ok) {
+			fail_msg("%s", dp_error_message(openers[i].worker.err));
+		}
+	}
+}
+
+static void jobs_that_make_the_file_at_once_all_get_it(void **state)
+{
+	struct sqlite_rig *rig = *state;
+	pthread_barrier_t all;
+
+	assert_int_equal(pthread_barrier_init(&all, NULL, OPENERS), 0);
+	for (int round = 0; round < ROUNDS; round++) {
+		make_database_at_once(rig, &all);
+		remove_database(rig);
+	}
+	assert_int_equal(pthread_barrier_destroy(&all), 0);
+}
+
+struct taker {
+	struct worker worker;
+	pthread_t thread;
+	char *order; /* of all turns; the file's lock guards it */
+	unsigned turns;
+	bool is_ok;
+};
+
+/* Asks again as soon as it has committed. */
+static void *take_turns(void *arg)
+{
+	struct taker *taker = arg;
+	struct worker *w = &taker->worker;
+
+	taker->is_ok = true;
+	for (unsigned i = 0; taker->is_ok && i < taker->turns; i++) {
+		taker->is_ok = worker_write(w);
+		(void)strcat(taker->order, w->job);
+		taker->is_ok = taker->is_ok && worker_flush(w);
+	}
+	return NULL;
+}
+
+static void start_taker(
+	struct sqlite_rig *rig, struct taker *taker, int waiting_with_it)
+{
+	assert_int_equal(
+		pthread_create(&taker->thread, NULL, take_turns, taker), 0);
+	virtual_clock_await_sleepers(&rig->clock, waiting_with_it);
+	virtual_clock_advance(&rig->clock, DP_MILLISECOND / 2);
+}
+
+static void end_taker(struct taker *taker)
+{
+	assert_int_equal(pthread_join(taker->thread, NULL), 0);
+	assert_true(taker->is_ok);
+}
+
+/* Time goes on only while both wait; a looks first, whenever it may. */
 static void a_job_that_always_writes_keeps_no_other_out(void **state)
 {
 	struct sqlite_rig *rig = *state;
-	struct greedy greedy = {.dir = rig->dir};
-	pthread_t thread;
-	struct worker w;
-	unsigned before;
+	char order[16] = "";
+	struct taker a = {.order = order, .turns = 3};
+	struct taker b = {.order = order, .turns = 3};
+	struct worker first;
 
 	rig_register(rig, 1);
-	assert_true(worker_open(&w, rig->dir, "modest"));
-	assert_int_equal(pthread_create(&thread, NULL, be_greedy, &greedy), 0);
-	while (flushes_of(&greedy) == 0) {
-		assert_true(worker_write(&w) && worker_flush(&w));
-	}
-	before = flushes_of(&greedy);
-	for (int i = 0; i < 30; i++) {
-		assert_true(worker_write(&w) && worker_flush(&w));
-	}
-	assert_in_range(flushes_of(&greedy) - before, 10, 90);
-	__atomic_store_n(&greedy.is_done, 1, __ATOMIC_RELEASE);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	assert_true(greedy.is_ok);
-	worker_close(&w);
+	assert_true(worker_open(&first, &rig->clock.os, rig->dir, "first"));
+	assert_true(worker_open(&a.worker, &rig->clock.os, rig->dir, "a"));
+	assert_true(worker_open(&b.worker, &rig->clock.os, rig->dir, "b"));
+	assert_true(worker_write(&first));
+	start_taker(rig, &a, 1);
+	start_taker(rig, &b, 2);
+	assert_true(worker_flush(&first));
+	virtual_clock_set_auto(&rig->clock, 2);
+	end_taker(&a);
+	virtual_clock_set_auto(&rig->clock, 1);
+	end_taker(&b);
+	worker_close(&first);
+	worker_close(&a.worker);
+	worker_close(&b.worker);
+	assert_string_equal(order, "ababab");
 	assert_rows_are_positions(rig);
 }
 
@@ -312,6 +402,7 @@ int main(void)
 		name, sqlite_rig_setup, sqlite_rig_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(killed_at_any_point_rows_and_positions_agree),
+		TEST(jobs_that_make_the_file_at_once_all_get_it),
 		TEST(a_job_that_always_writes_keeps_no_other_out),
 		TEST(who_waits_too_long_is_told_to_come_again),
 		TEST(a_program_that_holds_the_file_delays_a_job_and_costs_nothing),
