@@ -18,6 +18,7 @@ struct sqlite_rig {
 	char path[512]; /* of the database */
 	struct test_heap heap;
 	struct test_heap own; /* never fails */
+	dpi_os files;         /* the real ones, but for waiting for the disk */
 	struct virtual_clock clock;
 	struct faulty_os faulty;
 	dp_runtime *rt;
