@@ -154,7 +154,11 @@ typedef struct dpi_hub_ops {
 		dpi_writer **ret_writer, dp_error **err);
 	/*
 	 * The largest source_place.next of key over all partitions of topic,
-	 * or 0: where a job that appended with this key has to go on.
+	 * or 0: where a job that appended with this key has to go on. It is
+	 * durable.
+	 *
+	 * Errors: DP_EAGAIN  another process is about to sync a greater one, or
+	 *                    has failed to
 	 */
 	dp_status (*source_next)(dp_hub *hub, const char *topic, uint64_t key,
 		uint64_t *ret_next, dp_error **err);

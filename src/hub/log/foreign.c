@@ -12,80 +12,97 @@
 /* Listings that a segment may vanish from before it is read. */
 #define TRIES 3
 
-/* Makes what another process has written durable on its behalf. */
-static dp_status sync_last(dpi_log_hub *hub, const dpi_log_partition *partition,
-	uint64_t base, dp_error **err)
+static void forget(dpi_log_hub *hub, dpi_log_partition *partition)
 {
-	dpi_segment_owner owner = dpi_log_owner(hub, &partition->name);
-	const dpi_os *os = hub->os;
-	dpi_segment segment;
-	dp_status st;
-	int rc;
-
-	st = dpi_segment_open(
-		&segment, os, hub->directory, &owner, base, true, err);
-	if (st != DP_OK) {
-		return st;
-	}
-	rc = os->fdatasync(os->self, segment.fd);
-	dpi_segment_close(&segment, os);
-	return rc == 0 ? DP_OK
-		       : dpi_error_sys(err, -rc,
-				 "topic %s, partition %u cannot be synced",
-				 partition->topic, partition->name.partition);
+	dpi_sources_fini(&partition->learned);
+	dpi_sources_init(&partition->learned, hub->alloc);
+	dpi_sources_fini(&partition->awaited);
+	dpi_sources_init(&partition->awaited, hub->alloc);
 }
 
 /*
- * The end is asked for after the segments: all that lie before an older end
- * may have gone, and what they knew stands at the beginning of a later one.
+ * The ends are asked for after the segments: all that lie before an older end
+ * may have gone, and what they knew stands at the beginning of a later one. If
+ * one has begun in between, all are listed again.
  */
 static dp_status learn(dpi_log_hub *hub, dpi_log_partition *partition,
-	uint64_t *ret_end, dp_error **err)
+	uint64_t *ret_durable, uint64_t *ret_written, dp_error **err)
 {
 	dpi_segment_list list;
 	dp_status st;
 
+	forget(hub, partition);
 	st = dpi_segment_list_init(&list, hub->alloc, hub->os, hub->directory,
 		&partition->name, err);
-	if (st != DP_OK || list.count == 0) {
+	if (st != DP_OK) {
 		return st;
 	}
-	*ret_end = atomic_load(&partition->state->written);
-	st = dpi_log_learn_sources(
-		hub, partition, &list, *ret_end, &partition->learned, err);
+	*ret_written = atomic_load(&partition->state->written);
+	*ret_durable = atomic_load(&partition->state->durable);
+	if (list.count > 0 &&
+		atomic_load(&partition->state->base) >
+			list.bases[list.count - 1]) {
+		st = DP_ENOTFOUND;
+	}
 	if (st == DP_OK) {
-		st = sync_last(hub, partition, list.bases[list.count - 1], err);
+		st = dpi_log_learn_sources(hub, partition, &list, *ret_durable,
+			&partition->learned, err);
+	}
+	if (st == DP_OK && *ret_durable < *ret_written) {
+		st = dpi_log_learn_sources(hub, partition, &list, *ret_written,
+			&partition->awaited, err);
 	}
 	dpi_segment_list_fini(&list, hub->alloc);
 	return st;
 }
 
-/* Reads them again only if something was written since. */
+/* Reads them again only if something was written or synced since. */
 static dp_status bring_up_to_date(
 	dpi_log_hub *hub, dpi_log_partition *partition, dp_error **err)
 {
 	uint64_t epoch = atomic_load(&partition->state->epoch);
-	uint64_t end = atomic_load(&partition->state->written);
+	uint64_t written = atomic_load(&partition->state->written);
+	uint64_t durable = atomic_load(&partition->state->durable);
 	dp_status st;
 
 	if (partition->learned_epoch == epoch &&
-		partition->learned_end == end) {
+		partition->learned_end == written &&
+		partition->learned_durable == durable) {
 		return DP_OK;
 	}
 	partition->learned_epoch = 0;
-	dpi_sources_fini(&partition->learned);
-	dpi_sources_init(&partition->learned, hub->alloc);
-	st = learn(hub, partition, &end, NULL);
+	st = learn(hub, partition, &durable, &written, NULL);
 	for (int i = 1; st == DP_ENOTFOUND && i < TRIES; i++) {
-		st = learn(hub, partition, &end, NULL);
+		st = learn(hub, partition, &durable, &written, NULL);
 	}
 	if (st != DP_OK) {
-		return dpi_error_set(err, st,
+		/* DP_ENOTFOUND is what says that nothing was ever appended. */
+		return dpi_error_set(err, st == DP_ENOTFOUND ? DP_EAGAIN : st,
 			"topic %s, partition %u: source places cannot be read",
 			partition->topic, partition->name.partition);
 	}
 	partition->learned_epoch = epoch;
-	partition->learned_end = end;
+	partition->learned_end = written;
+	partition->learned_durable = durable;
+	return DP_OK;
+}
+
+/*
+ * Whether a place lasts only its owner knows, who syncs by the descriptor that
+ * it wrote with: a sync by another one is not told of what the disk has
+ * refused before.
+ */
+static dp_status answer(const dpi_log_partition *partition, uint64_t key,
+	uint64_t *ret_next, dp_error **err)
+{
+	*ret_next = dpi_sources_next(&partition->learned, key);
+	if (dpi_sources_next(&partition->awaited, key) > *ret_next) {
+		return dpi_error_set(err, DP_EAGAIN,
+			"topic %s, partition %u: events of this source were "
+			"written by another process and are not synced yet; if "
+			"that lasts, a sync has failed there: restart it",
+			partition->topic, partition->name.partition);
+	}
 	return DP_OK;
 }
 
@@ -101,7 +118,7 @@ dp_status dpi_partition_source_next(dpi_log_hub *hub,
 	dpi_lock(&hub->learning);
 	st = bring_up_to_date(hub, partition, err);
 	if (st == DP_OK) {
-		*ret_next = dpi_sources_next(&partition->learned, key);
+		st = answer(partition, key, ret_next, err);
 	}
 	dpi_unlock(&hub->learning);
 	return st;

@@ -56,10 +56,12 @@ typedef struct dpi_log_partition {
 	dpi_log_writer *writer; /* this hub's, or NULL; under hub->lock */
 	/* As dpi_log_settle() left it here; 0: it never did. */
 	_Atomic uint64_t settled_epoch;
-	/* Source places as of an epoch and an end; under hub->learning. */
-	dpi_sources learned;
+	/* Source places as of an epoch and two ends; under hub->learning. */
+	dpi_sources learned;    /* that are durable */
+	dpi_sources awaited;    /* that are written; none if all are durable */
 	uint64_t learned_epoch; /* 0: none */
 	uint64_t learned_end;
+	uint64_t learned_durable;
 } dpi_log_partition;
 
 /* Found and done since the hub was opened here. Relaxed: only for people. */

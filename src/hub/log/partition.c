@@ -64,6 +64,7 @@ static dp_status add(dpi_log_hub *hub, const char *topic, uint32_t number,
 	}
 	memcpy(partition->topic, topic, strlen(topic) + 1);
 	dpi_sources_init(&partition->learned, hub->alloc);
+	dpi_sources_init(&partition->awaited, hub->alloc);
 	partition->name.topic = partition->topic;
 	partition->name.partition = number;
 	st = dpi_log_state_map(&partition->state, hub->os, hub->directory,
@@ -288,6 +289,7 @@ void dpi_partitions_fini(dpi_log_hub *hub)
 
 		hub->partitions = partition->next;
 		dpi_sources_fini(&partition->learned);
+		dpi_sources_fini(&partition->awaited);
 		dpi_log_state_unmap(partition->state, hub->os);
 		dpi_free(hub->alloc, partition, 1, sizeof(*partition));
 	}

@@ -34,8 +34,11 @@ void dpi_partitions_fini(dpi_log_hub *hub);
 
 /*
  * In foreign.c: as dpi_hub_ops.source_next, for the partitions that this hub does not write.
- * What it finds was synced, by whoever wrote it or here: a job that goes on
- * behind it must not lose it.
+ * What it finds was synced by whoever wrote it: a job that goes on behind it
+ * must not lose it.
+ *
+ * Errors: DP_EAGAIN  events of this key are written and not synced yet
+ *         DP_EIO, DP_EDENIED, DP_ENOMEM
  */
 DP_NODISCARD dp_status dpi_partition_source_next(dpi_log_hub *hub,
 	dpi_log_partition *partition, uint64_t key, uint64_t *ret_next,

@@ -331,40 +331,121 @@ static void the_spare_of_a_former_owner_goes(void **state)
 	sim_disk_free(disk);
 }
 
-static void a_place_that_another_process_was_told_of_is_there(void **state)
+static void put_place(struct log_rig *rig, const dpi_source_place *place,
+	dp_ack level, dp_status status)
+{
+	dpi_writer *writer = log_rig_writer(rig, TOPIC);
+	struct test_feed feed;
+
+	assert_non_null(writer);
+	test_feed_init(&feed, level);
+	writer->ops->attach(writer, &feed.feed);
+	test_feed_add_places(&feed, place, 1);
+	writer->ops->commit(writer);
+	writer->ops->detach(writer, &feed.feed);
+	assert_int_equal(feed.ok, status == DP_OK);
+	assert_int_equal(feed.worst, status);
+	test_feed_fini(&feed);
+}
+
+static dp_status ask(struct log_rig *rig, uint64_t key, uint64_t *ret_next)
+{
+	return rig->hub->ops->source_next(rig->hub, TOPIC, key, ret_next, NULL);
+}
+
+/* One process writes a place, and another asks for it, once it may be told.
+ * Then the power goes. */
+static void tell_place(dp_ack level, long failing_sync)
 {
 	const dpi_source_place place = {77, 123};
 	struct sim_disk *disk = sim_disk_new(1);
 	struct log_contents contents;
 	struct log_rig writing;
 	struct log_rig asking;
-	struct test_feed feed;
-	dpi_writer *writer;
 	uint64_t next = 0;
 
-	(void)state;
 	open_rig(&writing, sim_disk_start(disk));
 	open_rig(&asking, sim_disk_start(disk));
-	writer = log_rig_writer(&writing, TOPIC);
-	test_feed_init(&feed, DP_ACK_WRITTEN);
-	writer->ops->attach(writer, &feed.feed);
-	test_feed_add_places(&feed, &place, 1);
-	writer->ops->commit(writer);
-	writer->ops->detach(writer, &feed.feed);
-	assert_int_equal(feed.ok, 1);
-	test_feed_fini(&feed);
-	assert_int_equal(asking.hub->ops->source_next(
-				 asking.hub, TOPIC, place.key, &next, NULL),
-		DP_OK);
+	append(&writing, 1);
+	sim_disk_fail_sync_at(disk, failing_sync);
+	put_place(&writing, &place, level, failing_sync < 0 ? DP_OK : DP_EIO);
+	if (failing_sync >= 0 || level < DP_ACK_DURABLE) {
+		assert_int_equal(ask(&asking, place.key, &next), DP_EAGAIN);
+		assert_int_equal(ask(&asking, place.key + 1, &next), DP_OK);
+		assert_int_equal(next, 0);
+		log_rig_close(&writing);
+	}
+	assert_int_equal(ask(&asking, place.key, &next), DP_OK);
 	assert_int_equal(next, place.next);
 	sim_disk_crash(disk);
 	log_rig_close(&writing);
 	log_rig_close(&asking);
 	sim_disk_reboot(disk, 0);
 	contents = read_log(disk);
-	assert_int_equal(contents.count, 1);
-	assert_int_equal(contents.events[0].place.next, place.next);
+	assert_int_equal(contents.count, 2);
+	assert_int_equal(contents.events[1].place.next, place.next);
 	log_contents_free(&contents);
+	sim_disk_free(disk);
+}
+
+static void a_place_that_another_process_was_told_of_is_there(void **state)
+{
+	(void)state;
+	tell_place(DP_ACK_DURABLE, -1);
+	tell_place(DP_ACK_WRITTEN, -1);
+}
+
+static void a_place_whose_sync_failed_is_told_once_it_is_there(void **state)
+{
+	(void)state;
+	tell_place(DP_ACK_DURABLE, 0);
+}
+
+/* What happens right after the next listing of the partition. */
+static struct {
+	const dpi_os *inner;
+	struct log_rig *writing; /* NULL: nothing */
+	dpi_source_place place;
+} then;
+
+static int list_and_write(void *self, const char *path,
+	bool (*entry)(void *user, const char *name), void *user)
+{
+	int rc = then.inner->list(self, path, entry, user);
+	struct log_rig *writing = then.writing;
+
+	if (writing != NULL && strcmp(path, DIRECTORY "/topics/shop/0") == 0) {
+		then.writing = NULL;
+		append_segments(writing);
+		put_place(writing, &then.place, DP_ACK_DURABLE, DP_OK);
+	}
+	return rc;
+}
+
+static void a_place_in_a_segment_that_has_just_begun_is_found(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	const dpi_os *inner = sim_disk_start(disk);
+	struct log_rig writing;
+	struct log_rig asking;
+	uint64_t next = 0;
+	dpi_os os = *inner;
+
+	(void)state;
+	os.list = list_and_write;
+	then.inner = inner;
+	then.place = (dpi_source_place){77, 123};
+	open_rig(&writing, sim_disk_start(disk));
+	open_rig(&asking, &os);
+	append(&writing, 1);
+	assert_int_equal(ask(&asking, then.place.key, &next), DP_OK);
+	append(&writing, 1);
+	then.writing = &writing;
+	assert_int_equal(ask(&asking, then.place.key, &next), DP_OK);
+	assert_null(then.writing);
+	assert_int_equal(next, then.place.next);
+	log_rig_close(&asking);
+	log_rig_close(&writing);
 	sim_disk_free(disk);
 }
 
@@ -438,6 +519,10 @@ int main(void)
 		cmocka_unit_test(the_spare_of_a_former_owner_goes),
 		cmocka_unit_test(
 			a_place_that_another_process_was_told_of_is_there),
+		cmocka_unit_test(
+			a_place_whose_sync_failed_is_told_once_it_is_there),
+		cmocka_unit_test(
+			a_place_in_a_segment_that_has_just_begun_is_found),
 		cmocka_unit_test(
 			what_a_reader_is_given_after_a_failed_sync_is_there),
 	};
