@@ -131,6 +131,11 @@ typedef struct dpi_subscription_ops {
 	 * attempt: it comes again, in order, from the first not finished.
 	 */
 	void (*rewind)(dp_subscription *sub);
+	/*
+	 * Whether an event is not finished, as far as the hub knows now. Finds
+	 * one, and counts none; false if it cannot be found out.
+	 */
+	bool (*has_more)(dp_subscription *sub);
 } dpi_subscription_ops;
 
 /* A hub of any kind begins with this. */

@@ -226,6 +226,42 @@ static void engine_rewind(dp_subscription *sub)
 	dpi_unlock(&engine->lock);
 }
 
+/* One whose append time was lost is found by counting. */
+static bool has_unfinished(dpi_held *held)
+{
+	dpi_reader *reader = held->reader;
+	uint64_t events = 0;
+	dp_time_ns time = 0;
+
+	if (held->leases.out > 0 || held->leases.waiting > 0) {
+		return true;
+	}
+	if (reader->ops->time_at(reader, held->read_next, &time, NULL) !=
+		DP_OK) {
+		return false;
+	}
+	return time != 0 ||
+		(reader->ops->backlog(reader, held->read_next, &events, NULL) ==
+				DP_OK &&
+			events > 0);
+}
+
+static bool engine_has_more(dp_subscription *sub)
+{
+	dpi_engine *engine = dpi_engine_of(sub);
+	bool has_more = false;
+
+	dpi_lock(&engine->lock);
+	if (dpi_engine_claim(engine, NULL) == DP_OK) {
+		for (dpi_held *held = engine->first; held != NULL && !has_more;
+			held = held->next) {
+			has_more = has_unfinished(held);
+		}
+	}
+	dpi_unlock(&engine->lock);
+	return has_more;
+}
+
 /* A child must not write to what its parent goes on with. */
 static void engine_close(dp_subscription *sub)
 {
@@ -258,6 +294,7 @@ static const dpi_subscription_ops engine_ops = {
 	.stats = engine_stats,
 	.finish = engine_finish,
 	.rewind = engine_rewind,
+	.has_more = engine_has_more,
 };
 
 dp_status dpi_subscription_new(dp_subscription **ret_sub, dpi_backend *backend,

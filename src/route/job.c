@@ -416,14 +416,25 @@ static void fill_live(dpi_job *job, dp_job_report *ret)
 	}
 }
 
-uint64_t dpi_job_in_hand(dpi_job *job)
+bool dpi_job_has_failed(dpi_job *job)
 {
-	uint64_t in_hand;
+	bool has_failed;
 
 	dpi_lock(&job->lock);
-	in_hand = job->in_hand;
+	has_failed = job->state == DP_JOB_FAILED;
 	dpi_unlock(&job->lock);
-	return in_hand;
+	return has_failed;
+}
+
+bool dpi_job_has_more(dpi_job *job)
+{
+	bool has_more;
+
+	dpi_lock(&job->lock);
+	has_more = job->in_hand > 0 ||
+		(job->sub != NULL && job->sub->ops->has_more(job->sub));
+	dpi_unlock(&job->lock);
+	return has_more;
 }
 
 void dpi_job_report(dpi_job *job, dp_job_report *ret, char message[1024])

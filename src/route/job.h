@@ -183,8 +183,9 @@ bool dpi_job_is_finished(dpi_job *job);
 /* The deadline is there: the job is reported as it is, come what may. */
 void dpi_job_give_up(dpi_job *job);
 
-/* Events taken in whose fate is not known yet. */
-uint64_t dpi_job_in_hand(dpi_job *job);
+bool dpi_job_has_failed(dpi_job *job);
+/* Whether events are in hand, or were not taken in yet. Counts neither. */
+bool dpi_job_has_more(dpi_job *job);
 /* Fills all but the strings, which the caller copies from the job's. */
 void dpi_job_report(dpi_job *job, dp_job_report *ret, char message[1024]);
 

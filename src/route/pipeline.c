@@ -253,15 +253,19 @@ static dp_status look(
 	return DP_OK;
 }
 
-/* Asks nothing of the hub, where counting what is left takes long. */
-static bool has_in_hand(dp_pipeline *pipe)
+/* Counts nothing in the hub, which takes long. One that has failed is for
+ * look() to tell of, whatever others do. */
+static bool has_more(dp_pipeline *pipe)
 {
+	bool more = false;
+
 	for (dpi_job *job = pipe->jobs; job != NULL; job = job->next) {
-		if (dpi_job_in_hand(job) > 0) {
-			return true;
+		if (dpi_job_has_failed(job)) {
+			return false;
 		}
+		more = more || dpi_job_has_more(job);
 	}
-	return false;
+	return more;
 }
 
 /*
@@ -274,7 +278,7 @@ static dp_status is_idle(dp_pipeline *pipe, bool *ret_idle, dp_error **err)
 	dp_status st;
 
 	*ret_idle = false;
-	if (has_in_hand(pipe)) {
+	if (has_more(pipe)) {
 		return DP_OK;
 	}
 	st = look(pipe, &left, &in, err);

@@ -832,6 +832,25 @@ static void a_job_finishes_what_it_did_not_pull(void **state)
 	dp_subscription_close(sub);
 }
 
+static void a_subscription_has_more_until_all_is_finished(void **state)
+{
+	struct fixture *f = *state;
+	dp_subscription *sub = subscribe(f->hub, "s", "t");
+
+	assert_false(sub->ops->has_more(sub));
+	append(f->hub, "t", "a", 2);
+	assert_true(sub->ops->has_more(sub));
+	expect_and_ack(sub, "a", 0, 1, 1);
+	assert_true(sub->ops->has_more(sub));
+	expect(sub, "a", 1, 1, 1);
+	assert_true(sub->ops->has_more(sub));
+	sub->ops->rewind(sub);
+	assert_true(sub->ops->has_more(sub));
+	expect_and_ack(sub, "a", 1, 1, 1);
+	assert_false(sub->ops->has_more(sub));
+	dp_subscription_close(sub);
+}
+
 static void a_rewind_gives_all_back_and_counts_no_attempt(void **state)
 {
 	struct fixture *f = *state;
@@ -1249,6 +1268,7 @@ int main(int argc, char **argv)
 		CONTRACT(a_hub_counts_what_was_appended),
 		CONTRACT(a_topic_knows_how_far_its_sources_are),
 		CONTRACT(a_job_finishes_what_it_did_not_pull),
+		CONTRACT(a_subscription_has_more_until_all_is_finished),
 		CONTRACT(a_rewind_gives_all_back_and_counts_no_attempt),
 		CONTRACT(an_event_that_was_tried_often_comes_alone),
 		CONTRACT(a_suspect_is_finished_before_more_is_handed_over),

@@ -284,6 +284,35 @@ static void a_small_pull_does_not_read_the_file_each_time(void **state)
 }
 
 /* Commits events that are written and not synced. */
+/* All but the first that it reads. */
+static void whether_there_is_more_is_known_without_looking_at_the_disk(
+	void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	struct faulty_os faulty;
+	dp_subscription *sub;
+	struct log_rig rig;
+	long calls;
+
+	(void)state;
+	faulty_os_init(&faulty, sim_disk_start(disk));
+	open_rig(&rig, &faulty.os);
+	for (int i = 0; i < 10; i++) {
+		append(&rig, "p", 800);
+	}
+	assert_true(count_segments(&faulty.os) > 5);
+	sub = subscribe(&rig, "s");
+	assert_int_equal(pull(sub, 10, true), 10);
+	calls = faulty_os_count(&faulty, FAULTY_ANY);
+	for (int i = 0; i < 100; i++) {
+		assert_true(sub->ops->has_more(sub));
+	}
+	assert_int_equal(faulty_os_count(&faulty, FAULTY_ANY), calls);
+	dp_subscription_close(sub);
+	log_rig_close(&rig);
+	sim_disk_free(disk);
+}
+
 static void append_written(struct log_rig *rig, size_t count)
 {
 	dpi_writer *writer = log_rig_writer(rig, TOPIC);
@@ -839,6 +868,8 @@ int main(void)
 			damage_costs_the_event_it_touched_and_is_counted_once),
 		cmocka_unit_test(a_file_that_was_cut_costs_what_is_missing),
 		cmocka_unit_test(a_small_pull_does_not_read_the_file_each_time),
+		cmocka_unit_test(
+			whether_there_is_more_is_known_without_looking_at_the_disk),
 		cmocka_unit_test(a_backlog_stays_on_disk),
 		cmocka_unit_test(
 			only_durable_events_are_handed_over_unless_asked),
