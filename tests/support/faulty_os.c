@@ -68,15 +68,29 @@ static size_t shorten(const struct faulty_os *f, size_t size)
 							   : size;
 }
 
+/* How many of size bytes at offset are in front of those that are bad. */
+static size_t readable(struct faulty_os *f, size_t size, uint64_t offset)
+{
+	(void)pthread_mutex_lock(&f->lock);
+	if (offset < f->bad_to && offset + size > f->bad_from) {
+		size = offset < f->bad_from ? (size_t)(f->bad_from - offset)
+					    : 0;
+	}
+	(void)pthread_mutex_unlock(&f->lock);
+	return size;
+}
+
 static int64_t f_pread(
 	void *self, int fd, void *buf, size_t size, uint64_t offset)
 {
 	struct faulty_os *f = self;
 	int rc = begin(f, FAULTY_PREAD);
+	size_t good = readable(f, shorten(f, size), offset);
 
-	return rc == 0 ? f->inner->pread(f->inner->self, fd, buf,
-				 shorten(f, size), offset)
-		       : rc;
+	if (rc != 0 || (good == 0 && size > 0)) {
+		return rc != 0 ? rc : -EIO;
+	}
+	return f->inner->pread(f->inner->self, fd, buf, good, offset);
 }
 
 static size_t total(const struct iovec *iov, int count)
@@ -466,6 +480,14 @@ void faulty_os_fail(struct faulty_os *faulty, faulty_call kind, long after,
 	(void)pthread_mutex_unlock(&faulty->lock);
 }
 
+void faulty_os_break(struct faulty_os *faulty, uint64_t from, uint64_t to)
+{
+	(void)pthread_mutex_lock(&faulty->lock);
+	faulty->bad_from = from;
+	faulty->bad_to = to;
+	(void)pthread_mutex_unlock(&faulty->lock);
+}
+
 void faulty_os_set_room(struct faulty_os *faulty, int64_t bytes)
 {
 	(void)pthread_mutex_lock(&faulty->lock);
@@ -478,6 +500,7 @@ void faulty_os_heal(struct faulty_os *faulty)
 	(void)pthread_mutex_lock(&faulty->lock);
 	faulty->countdown = -1;
 	faulty->room = -1;
+	faulty->bad_to = 0;
 	(void)pthread_mutex_unlock(&faulty->lock);
 }
 

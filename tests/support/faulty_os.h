@@ -64,7 +64,9 @@ struct faulty_os {
 	long countdown; /* calls of that kind that still succeed; -1: all */
 	int error;
 	bool for_ever;
-	int64_t room; /* bytes that files may still grow; -1: no end */
+	int64_t room;      /* bytes that files may still grow; -1: no end */
+	uint64_t bad_from; /* places, of any file, that cannot be read */
+	uint64_t bad_to;
 };
 
 void faulty_os_init(struct faulty_os *faulty, const dpi_os *inner);
@@ -79,6 +81,9 @@ void faulty_os_fail(struct faulty_os *faulty, faulty_call kind, long after,
 /* Files may grow by that many bytes together, and by those that are cut off or
  * of files that are unlinked; then ENOSPC. -1: no end. */
 void faulty_os_set_room(struct faulty_os *faulty, int64_t bytes);
+
+/* [from, to) of each file cannot be read: EIO, as of a bad sector. */
+void faulty_os_break(struct faulty_os *faulty, uint64_t from, uint64_t to);
 
 /* All succeed again. */
 void faulty_os_heal(struct faulty_os *faulty);

@@ -51,6 +51,7 @@ static void close_segment(dpi_log_events *events)
 {
 	dpi_segment_close(&events->segment, events->hub->os);
 	events->segment.fd = -1;
+	events->medium = (dpi_medium){.since = 0};
 	events->size = 0;
 }
 
@@ -272,16 +273,20 @@ static dp_status read_at(dpi_log_events *events, uint64_t at, uint64_t limit,
 	if (st != DP_OK) {
 		return st;
 	}
-	n = dpi_os_read_all(os, events->segment.fd, events->data, wanted,
+	n = dpi_medium_read(&events->medium, os, events->segment.fd,
+		events->data, wanted, least,
 		DPI_LOG_PAGE + (at - events->segment.header.base));
 	if (n < 0) {
 		events->size = 0;
 		return dpi_error_sys(err, (int)-n,
 			"topic %s, partition %u: segment %016llx cannot be "
-			"read",
+			"read at offset %llu; what fails for %d s is passed "
+			"over",
 			events->partition->topic,
 			(unsigned)events->partition->name.partition,
-			(unsigned long long)events->segment.header.base);
+			(unsigned long long)events->segment.header.base,
+			(unsigned long long)at,
+			(int)(DPI_MEDIUM_PATIENCE / DP_SECOND));
 	}
 	events->data_at = at;
 	events->size = (size_t)n;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "hub/log/log_hub.h"
+#include "hub/log/medium.h"
 #include "hub/reader.h"
 
 /*
@@ -15,7 +16,7 @@
  * time. Any process may have written them.
  *
  * Damage is skipped up to the next record that is whole, counted once and told
- * of. Where retention was here first, it goes on at the oldest event; that is
+ * of; so is what the disk cannot read for some time, see medium.h. Where retention was here first, it goes on at the oldest event; that is
  * told of, too, if the subscription had not come so far.
  *
  * One thread at a time.
@@ -27,6 +28,7 @@ typedef struct dpi_log_events {
 	dpi_segment_owner owner;
 
 	dpi_segment segment;  /* the one that is being read; fd -1: none */
+	dpi_medium medium;    /* of its file */
 	uint64_t next_base;   /* of the one after; DPI_EVENTS_OPEN: none yet */
 	uint64_t records_end; /* where its records end; the same */
 	uint64_t epoch;       /* the greatest that was read */

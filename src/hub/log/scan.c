@@ -150,8 +150,11 @@ static dp_status fill(dpi_scan *scan, size_t need, dp_error **err)
 		scan->data + scan->size, want, DPI_LOG_PAGE + at);
 	if (n < 0) {
 		return dpi_error_sys(err, (int)-n,
-			"segment %016llx cannot be read",
-			(unsigned long long)scan->segment->header.base);
+			"segment %016llx cannot be read at offset %llu; if "
+			"that lasts, put a copy in its place, with zeros for "
+			"what cannot be read",
+			(unsigned long long)scan->segment->header.base,
+			(unsigned long long)(scan->segment->header.base + at));
 	}
 	scan->size += (size_t)n;
 	if ((size_t)n < want) {
