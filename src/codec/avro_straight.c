@@ -135,19 +135,50 @@ static bool is_known(const dpi_plan_field *f, const dpi_slot *slot)
 	return dpi_plan_enum_find(f->enumeration, (int32_t)slot->bits) != NULL;
 }
 
+static inline bool put_span(dpi_coder *coder, dpi_output *output,
+	const dpi_plan_field *f, const dpi_slot *slot)
+{
+	return f->kind == DPI_KIND_STRING
+		? dpi_datum_string(coder, output, slot)
+		: dpi_datum_value(coder, output, f, slot);
+}
+
+static inline bool put_inner(dpi_coder *coder, dpi_output *output,
+	const dpi_plan_field *f, const dpi_slot *slot)
+{
+	return f->kind == DPI_KIND_RECORD
+		? dpi_datum_straight(coder, output, f->child,
+			  (dpi_run){slot->start, slot->start + slot->size, 0})
+		: dpi_datum_value(coder, output, f, slot);
+}
+
+/* How a field is read says nearly what it is: to branch on that once costs
+ * less than once for reading and once for writing. */
 static inline const uint8_t *put_single(dpi_coder *coder, dpi_output *output,
 	dpi_frame *frame, const dpi_plan_field *f, const uint8_t *p,
 	const uint8_t *end)
 {
-	dpi_slot slot;
+	dpi_slot slot = {.count = 1};
 
-	p = read_value(coder, f->read, p, end, &slot);
-	if (p == NULL || (f->oneof != 0 && !choose(frame, f)) ||
-		(f->read == DPI_READ_ENUM && !is_known(f, &slot)) ||
+	if ((f->oneof != 0 && !choose(frame, f)) ||
 		!dpi_output_need(output, DPI_DATUM_ROOM)) {
 		return NULL;
 	}
 	*output->p++ = 2;
+	if (f->read == DPI_READ_BYTES) {
+		p = read_span(coder, p, end, &slot);
+		return p != NULL && put_span(coder, output, f, &slot) ? p
+								      : NULL;
+	}
+	if (f->read == DPI_READ_MESSAGE) {
+		p = read_span(coder, p, end, &slot);
+		return p != NULL && put_inner(coder, output, f, &slot) ? p
+								       : NULL;
+	}
+	p = read_value(coder, f->read, p, end, &slot);
+	if (p == NULL || (f->read == DPI_READ_ENUM && !is_known(f, &slot))) {
+		return NULL;
+	}
 	return put_value(coder, output, f, &slot) ? p : NULL;
 }
 
@@ -405,6 +436,12 @@ static inline const uint8_t *put_field(dpi_coder *coder, dpi_output *output,
 			     : put_packed(coder, output, f, p, end);
 }
 
+/* Whether the tag at p is one byte and that of f, as most are. */
+static inline bool is_tag(const uint8_t *p, const dpi_plan_field *f)
+{
+	return *p == f->tag && *p >= 8 && *p < 0x80;
+}
+
 /* All fields, and what is absent between them; returns the column after the
  * last one. */
 static inline const dpi_plan_field *put_fields(dpi_coder *coder,
@@ -417,7 +454,11 @@ static inline const dpi_plan_field *put_fields(dpi_coder *coder,
 		const uint8_t *field = p;
 		uint32_t tag;
 
-		p = dpi_wire_get_tag(p, end, &tag);
+		if (is_tag(p, f)) {
+			tag = *p++;
+		} else {
+			p = dpi_wire_get_tag(p, end, &tag);
+		}
 		if (p == NULL) {
 			return NULL;
 		}

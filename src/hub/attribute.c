@@ -54,12 +54,11 @@ bool dpi_attribute_name_valid(const char *name)
 		dpi_attribute_find(name) < 0 && !is_reserved(name);
 }
 
-const uint8_t *dpi_attribute_next(const uint8_t *p, const uint8_t *end,
-	unsigned *ret_tag, dp_bytes *ret_value)
+const uint8_t *dpi_attribute_next_long(
+	const uint8_t *p, const uint8_t *end, dp_bytes *ret_value)
 {
 	uint64_t size;
 
-	*ret_tag = *p++;
 	p = dpi_get_varint(p, end, &size);
 	if (p == NULL || size > (uint64_t)(end - p)) {
 		return NULL;

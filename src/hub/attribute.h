@@ -22,12 +22,25 @@ dp_attr dpi_attribute_find(const char *name);
 /* Whether an event may have an attribute of this name that is not known. */
 bool dpi_attribute_name_valid(const char *name);
 
+/* One of any size, behind its tag. */
+const uint8_t *dpi_attribute_next_long(
+	const uint8_t *p, const uint8_t *end, dp_bytes *ret_value);
+
 /*
- * Reads the attribute at p. Returns the place after it, or NULL if it does
- * not end before end.
+ * Reads the attribute at p, which is before end. Returns the place after it,
+ * or NULL if it does not end before end. Nearly every size is one byte, and
+ * each reader of an event looks at all of its attributes.
  */
-const uint8_t *dpi_attribute_next(const uint8_t *p, const uint8_t *end,
-	unsigned *ret_tag, dp_bytes *ret_value);
+static inline const uint8_t *dpi_attribute_next(const uint8_t *p,
+	const uint8_t *end, unsigned *ret_tag, dp_bytes *ret_value)
+{
+	*ret_tag = *p++;
+	if (p < end && *p < 0x80 && *p < end - p) {
+		*ret_value = dpi_bytes(p + 1, *p);
+		return p + 1 + *p;
+	}
+	return dpi_attribute_next_long(p, end, ret_value);
+}
 
 /* Writes what stands before a value of size bytes; returns its place. */
 static inline uint8_t *dpi_attribute_begin(
