@@ -16,8 +16,9 @@
  * time. Any process may have written them.
  *
  * Damage is skipped up to the next record that is whole, counted once and told
- * of; so is what the disk cannot read for some time, see medium.h. Where retention was here first, it goes on at the oldest event; that is
- * told of, too, if the subscription had not come so far.
+ * of; so is what the disk cannot read for some time, see medium.h. Where
+ * retention was here first, it goes on at the oldest event; that is told of,
+ * too, if the subscription had not come so far.
  *
  * One thread at a time.
  */
