@@ -154,7 +154,7 @@ static dp_status fill(dpi_scan *scan, size_t need, dp_error **err)
 			"that lasts, put a copy in its place, with zeros for "
 			"what cannot be read",
 			(unsigned long long)scan->segment->header.base,
-			(unsigned long long)(scan->segment->header.base + at));
+			(unsigned long long)scan->segment->header.base + at);
 	}
 	scan->size += (size_t)n;
 	if ((size_t)n < want) {
