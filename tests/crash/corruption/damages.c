@@ -400,6 +400,10 @@ static void change_subscription(struct damages *damages)
 		damages->cursor = true;
 	}
 	change_file(damages, path);
+	/* Without a registration it is a new one: what is left of a place goes,
+	 * as after a deletion that did not end. */
+	damages->cursor |= damages->registration &&
+		log_image_find(damages->image, path) == NULL;
 }
 
 void damages_add(struct damages *damages)
