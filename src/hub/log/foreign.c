@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 #include "base/thread.h"
+#include "hub/log/learn.h"
 #include "hub/log/partition.h"
-#include "hub/log/recovery.h"
 
 /*
  * How far jobs have come in partitions that this hub does not write. A job

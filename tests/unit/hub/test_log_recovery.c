@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "faulty_os.h"
+#include "hub/log/learn.h"
 #include "hub/log/recovery.h"
 #include "hub/log/scan.h"
 #include "log_contents.h"
