@@ -257,23 +257,22 @@ static int write_again(const dpi_log_pass *pass, uint64_t at)
 	const dpi_os *os = pass->hub->os;
 	int fd = pass->segment->fd;
 	uint8_t data[DPI_LOG_PAGE];
-	int64_t n = 1;
-	int rc = 0;
 
-	while (rc == 0 && at < pass->end && n > 0) {
+	while (at < pass->end) {
 		uint64_t left = pass->end - at;
+		size_t size = left < sizeof(data) ? (size_t)left : sizeof(data);
+		uint64_t place = DPI_LOG_PAGE + at;
+		int64_t n = dpi_os_read_all(os, fd, data, size, place);
+		int rc = n < 0
+			? (int)n
+			: dpi_os_write_all(os, fd, data, (size_t)n, place);
 
-		n = dpi_os_read_all(os, fd, data,
-			left < sizeof(data) ? (size_t)left : sizeof(data),
-			DPI_LOG_PAGE + at);
-		if (n < 0) {
-			return (int)n;
+		if (rc != 0) {
+			return rc;
 		}
-		rc = dpi_os_write_all(
-			os, fd, data, (size_t)n, DPI_LOG_PAGE + at);
-		at += (uint64_t)n;
+		at += size;
 	}
-	return rc;
+	return 0;
 }
 
 static dp_status make_durable(

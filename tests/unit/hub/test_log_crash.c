@@ -479,7 +479,7 @@ static void begin_to_read(void *user, faulty_call call, long number)
 	struct early_reader *r = user;
 
 	(void)number;
-	if (call == FAULTY_TRUNCATE && !r->has_begun) {
+	if (call == FAULTY_FDATASYNC && !r->has_begun) {
 		r->has_begun = true;
 		assert_int_equal(
 			pthread_create(&r->thread, NULL, read_early, r), 0);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 #include "hub/log/spare.h"
 #include "hub/log/writer.h"
 #include "io/files.h"
+#include "faulty_os.h"
 #include "log_contents.h"
 #include "log_rig.h"
 #include "sim_os.h"
@@ -449,7 +451,7 @@ static void a_place_in_a_segment_that_has_just_begun_is_found(void **state)
 	sim_disk_free(disk);
 }
 
-/* Returns how many events a reader is given. */
+/* Returns how many events a reader is given, who acks none: those might go. */
 static size_t drain(struct log_rig *rig)
 {
 	dp_subscription_options opts = DP_SUBSCRIPTION_OPTIONS_INIT;
@@ -462,25 +464,18 @@ static size_t drain(struct log_rig *rig)
 		dp_subscription_open(&sub, rig->hub, "s", &opts, NULL), DP_OK);
 	while (dp_subscription_pull(sub, &batch, 1000, 0, NULL) == DP_OK) {
 		count += dp_batch_count(batch);
-		assert_int_equal(
-			dp_subscription_ack_batch(sub, batch, NULL), DP_OK);
 		dp_batch_unref(batch);
 	}
 	dp_subscription_close(sub);
 	return count;
 }
 
-/* What a sync failed to write can still be read, and no other sync writes it. */
-static void what_a_reader_is_given_after_a_failed_sync_is_there(void **state)
+static void append_and_fail_to_sync(struct sim_disk *disk)
 {
-	struct sim_disk *disk = sim_disk_new(1);
-	struct log_contents contents;
 	struct test_feed feed;
 	dpi_writer *writer;
 	struct log_rig rig;
-	size_t count;
 
-	(void)state;
 	open_rig(&rig, sim_disk_start(disk));
 	append(&rig, 5);
 	writer = log_rig_writer(&rig, TOPIC);
@@ -493,6 +488,14 @@ static void what_a_reader_is_given_after_a_failed_sync_is_there(void **state)
 	assert_int_equal(feed.failed, 1000);
 	test_feed_fini(&feed);
 	log_rig_close(&rig);
+}
+
+/* Reads all there is, cuts the power, and looks for it again. */
+static void assert_what_is_read_stays(struct sim_disk *disk)
+{
+	struct log_contents contents;
+	struct log_rig rig;
+	size_t count;
 
 	open_rig(&rig, sim_disk_start(disk));
 	count = drain(&rig);
@@ -502,7 +505,54 @@ static void what_a_reader_is_given_after_a_failed_sync_is_there(void **state)
 	contents = read_log(disk);
 	assert_true(contents.count >= count);
 	log_contents_free(&contents);
+}
+
+/* What a sync failed to write can still be read, and no other sync writes it. */
+static void what_a_reader_is_given_after_a_failed_sync_is_there(void **state)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+
+	(void)state;
+	append_and_fail_to_sync(disk);
+	assert_what_is_read_stays(disk);
 	sim_disk_free(disk);
+}
+
+/* Whether the call was made. */
+static bool recover_with_a_call_that_fails(faulty_call call, long after)
+{
+	struct sim_disk *disk = sim_disk_new(1);
+	struct faulty_os faulty;
+	struct log_rig rig;
+	bool has_failed;
+
+	append_and_fail_to_sync(disk);
+	faulty_os_init(&faulty, sim_disk_start(disk));
+	open_rig(&rig, &faulty.os);
+	faulty_os_fail(&faulty, call, after, EIO, false);
+	(void)log_rig_writer(&rig, TOPIC);
+	has_failed = faulty_os_failed(&faulty) > 0;
+	faulty_os_heal(&faulty);
+	log_rig_close(&rig);
+	assert_what_is_read_stays(disk);
+	sim_disk_free(disk);
+	return has_failed;
+}
+
+static void a_recovery_that_fails_costs_nothing(void **state)
+{
+	static const faulty_call calls[] = {
+		FAULTY_PREAD, FAULTY_PWRITEV, FAULTY_FDATASYNC};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		long after = 0;
+
+		while (recover_with_a_call_that_fails(calls[i], after)) {
+			after++;
+		}
+		assert_true(after > 0);
+	}
 }
 
 int main(void)
@@ -525,6 +575,7 @@ int main(void)
 			a_place_in_a_segment_that_has_just_begun_is_found),
 		cmocka_unit_test(
 			what_a_reader_is_given_after_a_failed_sync_is_there),
+		cmocka_unit_test(a_recovery_that_fails_costs_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

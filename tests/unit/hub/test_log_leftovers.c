@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -119,6 +120,36 @@ static void what_a_killed_owner_left_is_free_once_the_hub_is_closed(
 	fini(&p);
 }
 
+/* Whether the open was made. */
+static bool take_over_with_an_open_that_fails(long after)
+{
+	struct place p;
+	bool has_failed;
+
+	init(&p);
+	open_log(&p.rig, &p.os.os);
+	faulty_os_fail(&p.os, FAULTY_OPEN, after, EMFILE, false);
+	if (log_rig_writer(&p.rig, TOPIC) != NULL) {
+		assert_false(is_there(&p, SPARE));
+	}
+	has_failed = faulty_os_failed(&p.os) > 0;
+	faulty_os_heal(&p.os);
+	log_rig_close(&p.rig);
+	fini(&p);
+	return has_failed;
+}
+
+static void a_spare_goes_though_it_cannot_be_opened(void **state)
+{
+	long after = 0;
+
+	(void)state;
+	while (take_over_with_an_open_that_fails(after)) {
+		after++;
+	}
+	assert_true(after > 0);
+}
+
 static void a_reader_frees_what_a_killed_owner_left(void **state)
 {
 	dpi_log_hub *hub;
@@ -161,9 +192,10 @@ static void no_event_is_refused_while_there_are_leftovers(void **state)
 	(void)state;
 	init(&p);
 	open_log(&p.rig, &p.os.os);
+	/* Without the thread that frees, which may be first. */
+	((dpi_log_hub *)p.rig.hub)->prepare.must_stop = true;
 	writer = log_rig_writer(&p.rig, TOPIC);
 	(void)dpi_leftovers_free(leftovers_of(&p));
-	/* Before, as the thread that frees may still be looking for more. */
 	faulty_os_set_room(&p.os, 0);
 	dpi_leftovers_add(leftovers_of(&p),
 		make_file(&p.os.os, "/leftover", 1u << 20), 0);
@@ -230,6 +262,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			what_a_killed_owner_left_is_free_once_the_hub_is_closed),
+		cmocka_unit_test(a_spare_goes_though_it_cannot_be_opened),
 		cmocka_unit_test(a_reader_frees_what_a_killed_owner_left),
 		cmocka_unit_test(a_full_disk_has_room_for_who_takes_over),
 		cmocka_unit_test(no_event_is_refused_while_there_are_leftovers),

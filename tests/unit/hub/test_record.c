@@ -298,6 +298,24 @@ static void a_bad_byte_is_found_wherever_it_is(void **state)
 		}
 		assert_int_equal(draft_status(&ev), DP_OK);
 	}
+	ev.key = "gr\xc3\xb6\xc3\x9f"
+		 "er than ASCII";
+	assert_int_equal(draft_status(&ev), DP_OK);
+}
+
+static void a_source_that_is_too_long_is_refused_whoever_gave_it(void **state)
+{
+	static char source[DP_ATTRIBUTES_MAX_BYTES + 2];
+	dp_event ev = DP_EVENT_INIT;
+	dpi_draft draft;
+
+	(void)state;
+	memset(source, 's', sizeof(source) - 1);
+	assert_int_equal(dpi_record_draft(&draft, &ev, dpi_bytes_text(source),
+				 1000, NULL),
+		DP_ETOOBIG);
+	ev.source = source;
+	assert_int_equal(draft_status(&ev), DP_ETOOBIG);
 }
 
 static void a_bad_attribute_is_refused(void **state)
@@ -511,6 +529,8 @@ int main(void)
 		cmocka_unit_test(
 			texts_of_every_size_are_kept_under_a_right_checksum),
 		cmocka_unit_test(a_bad_byte_is_found_wherever_it_is),
+		cmocka_unit_test(
+			a_source_that_is_too_long_is_refused_whoever_gave_it),
 		cmocka_unit_test(a_bad_attribute_is_refused),
 		cmocka_unit_test(an_id_has_1_to_127_bytes),
 		cmocka_unit_test(what_is_over_a_limit_is_too_big),
