@@ -294,17 +294,26 @@ static dp_status make_durable(
 }
 
 /*
- * What stands behind the last record is given back to the disk. That may be
- * later, even while another one owns the partition: none writes to a segment
- * of a former epoch.
+ * What stands behind the last record is given back to the disk. An owner may
+ * do that later, as it keeps the partition and writes to a segment of its own.
+ * After who only looked, another owner may come, and find more by then: a
+ * former one that was stopped in a write may have woken.
  */
 static void give_back(dpi_log_hub *hub, dpi_log_pass *pass)
 {
-	if (pass->limit > pass->end) {
-		dpi_leftovers_add(&hub->prepare.leftovers, pass->segment->fd,
-			DPI_LOG_PAGE + pass->end);
-		pass->segment->fd = -1;
+	const dpi_os *os = hub->os;
+	uint64_t size = DPI_LOG_PAGE + pass->end;
+	bool is_owner = pass->sources != NULL;
+
+	if (pass->limit <= pass->end) {
+		return;
 	}
+	if (!is_owner) {
+		(void)os->truncate(os->self, pass->segment->fd, size);
+		return;
+	}
+	dpi_leftovers_add(&hub->prepare.leftovers, pass->segment->fd, size);
+	pass->segment->fd = -1;
 }
 
 static dp_status recover_segment(dpi_log_hub *hub, dpi_log_partition *partition,
