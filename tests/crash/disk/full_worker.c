@@ -204,12 +204,13 @@ static void settle(const char *directory)
 /* Those who wait get through once there is room; then so does anybody. */
 static void go_on(disk *d, const char *directory)
 {
+	settle(directory);
 	if (d->policy == DP_FULL_BLOCK) {
 		check(dp_publisher_flush(d->pub, 10 * DP_SECOND, NULL), NULL,
 			"a flush when there is room");
 		hear(d);
+		settle(directory);
 	}
-	settle(directory);
 	check(publish(d, 10 * DP_SECOND), NULL, "an event when there is room");
 }
 
