@@ -51,9 +51,10 @@ static void check_file(size_t size)
 	uint64_t epoch = 0;
 	dp_status st;
 
-	need(dpi_cursor_open(&file, os, PATH, KEY, NULL) == DP_OK);
-	need(file.is_new == (size == 0));
-	need(file.is_damaged == (size > 0 && file.sequence == 0));
+	need(dpi_cursor_open(&file, os, PATH, NULL, KEY, NULL) == DP_OK);
+	need(!file.is_new || !file.is_damaged);
+	need((file.is_new || file.is_damaged) == (file.sequence == 0));
+	need(size > 0 || file.is_new);
 	st = dpi_cursor_peek(os, PATH, KEY, &found, &epoch, NULL);
 	need(st == (file.sequence > 0 ? DP_OK : DP_ENOTFOUND));
 	if (st == DP_OK) {

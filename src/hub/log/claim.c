@@ -169,7 +169,7 @@ static dp_status skip_to_end(dpi_log_hub *hub, const char *name,
 	}
 	dpi_registration_cursor_path(
 		path, hub->directory, name, &partition->name);
-	st = dpi_cursor_open(&file, hub->os, path,
+	st = dpi_cursor_open(&file, hub->os, path, NULL,
 		dpi_registration_cursor_key(hub, name, &partition->name), err);
 	if (st != DP_OK) {
 		return st;
@@ -273,8 +273,18 @@ dp_status dpi_claims_open(dpi_claims *ret, dpi_log_hub *hub, const char *name,
 		dpi_locks_close(&ret->locks);
 		return st;
 	}
+	dpi_claims_reserve(ret);
 	tell(hub);
 	return DP_OK;
+}
+
+void dpi_claims_reserve(const dpi_claims *claims)
+{
+	char path[DPI_LOG_PATH_MAX];
+
+	dpi_registration_reserved_path(
+		path, claims->hub->directory, claims->name, claims->seat);
+	dpi_cursor_reserve(claims->hub->os, path);
 }
 
 void dpi_claims_close(dpi_claims *claims)

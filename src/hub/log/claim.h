@@ -44,6 +44,10 @@ DP_NODISCARD dp_status dpi_claims_open(dpi_claims *ret, dpi_log_hub *hub,
 /* Gives back what is held. In a child after fork() it frees memory only. */
 void dpi_claims_close(dpi_claims *claims);
 
+/* Has a cursor ready for the next partition, so that a full disk can be read
+ * and with that be freed: the last one may have been taken. */
+void dpi_claims_reserve(const dpi_claims *claims);
+
 /* The file of the locks: closed by who closes a subscription, or dies. */
 void dpi_claims_path(char *buf, const dpi_log_hub *hub);
 

@@ -14,6 +14,9 @@
 #define CRC_AT (DPI_CURSOR_SLOT - 4)
 #define FILE_BYTES (2 * (size_t)DPI_CURSOR_SLOT)
 
+/* Nothing was saved: so it is with a file that is empty or reserved. */
+static const uint8_t blank_slots[FILE_BYTES];
+
 static void encode(uint8_t *slot, const dpi_cursor_file *file)
 {
 	memset(slot, 0, DPI_CURSOR_SLOT);
@@ -57,18 +60,32 @@ static dp_status load(dpi_cursor_file *file, const char *path, dp_error **err)
 	}
 	dpi_cursor_take_slot(file, slots);
 	dpi_cursor_take_slot(file, slots + DPI_CURSOR_SLOT);
-	file->is_new = size == 0;
-	file->is_damaged = size > 0 && file->sequence == 0;
+	file->is_new = memcmp(slots, blank_slots, sizeof(slots)) == 0;
+	file->is_damaged = !file->is_new && file->sequence == 0;
 	return DP_OK;
 }
 
+static int open_or_make(
+	const dpi_os *os, const char *path, const char *reserved)
+{
+	int fd = os->open(os->self, path, 0);
+
+	if (fd != -ENOENT) {
+		return fd;
+	}
+	if (reserved != NULL && os->rename(os->self, reserved, path) == 0) {
+		return os->open(os->self, path, 0);
+	}
+	return os->open(os->self, path, DPI_OPEN_CREATE);
+}
+
 dp_status dpi_cursor_open(dpi_cursor_file *ret, const dpi_os *os,
-	const char *path, uint64_t key, dp_error **err)
+	const char *path, const char *reserved, uint64_t key, dp_error **err)
 {
 	dpi_cursor_file file = {.os = os, .key = key};
 	dp_status st;
 
-	file.fd = os->open(os->self, path, DPI_OPEN_CREATE);
+	file.fd = open_or_make(os, path, reserved);
 	if (file.fd < 0) {
 		return dpi_error_sys(
 			err, -file.fd, "%s cannot be opened", path);
@@ -83,6 +100,23 @@ dp_status dpi_cursor_open(dpi_cursor_file *ret, const dpi_os *os,
 	}
 	*ret = file;
 	return DP_OK;
+}
+
+void dpi_cursor_reserve(const dpi_os *os, const char *path)
+{
+	int fd = os->open(os->self, path, DPI_OPEN_CREATE);
+	int rc = 0;
+
+	if (fd < 0) {
+		return;
+	}
+	if (os->size(os->self, fd) != FILE_BYTES) {
+		rc = dpi_os_write_all(os, fd, blank_slots, FILE_BYTES, 0);
+	}
+	(void)os->close(os->self, fd);
+	if (rc != 0) {
+		(void)os->unlink(os->self, path);
+	}
 }
 
 void dpi_cursor_close(dpi_cursor_file *file)

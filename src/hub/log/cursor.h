@@ -13,7 +13,7 @@
 /*
  * How far a subscription is in a partition, in a file of two slots of one
  * sector each. They are written in turn, and the one with the greater sequence
- * counts: a write that is torn costs itself alone.
+ * counts: a write that is torn costs itself alone. Zeros are no slot.
  *
  *    0  u32  magic "dpcu"
  *    4  u32  format, 1
@@ -38,7 +38,7 @@ typedef struct dpi_cursor_file {
 	uint64_t epoch;
 	uint8_t *slots;  /* the file in memory, or NULL: not yet, or never */
 	unsigned writes; /* of slots since it was opened, until there are 2 */
-	bool is_new;     /* there was no file, or an empty one */
+	bool is_new;     /* nothing was ever saved */
 	bool is_damaged; /* there were bytes, but neither slot was good */
 } dpi_cursor_file;
 
@@ -49,14 +49,21 @@ typedef struct dpi_cursor_file {
 void dpi_cursor_take_slot(dpi_cursor_file *file, const uint8_t *slot);
 
 /*
- * Opens a cursor, and makes it if it is not there. A new one is durably named
- * on return.
+ * Opens a cursor, and makes it if it is not there: of the reserved one, if
+ * there is one (NULL: there is none). A new one is durably named on return.
  *
  * Errors: DP_EIO, DP_EDENIED, DP_ENOSPC
  */
 DP_NODISCARD dp_status dpi_cursor_open(dpi_cursor_file *ret, const dpi_os *os,
-	const char *path, uint64_t key, dp_error **err);
+	const char *path, const char *reserved, uint64_t key, dp_error **err);
 void dpi_cursor_close(dpi_cursor_file *file);
+
+/*
+ * Makes a cursor for later, with room for both slots, if it is not there: on a
+ * full disk, only who can save what it has read can free room. Without room
+ * there is none, and none the less. Only one at a time has the path.
+ */
+void dpi_cursor_reserve(const dpi_os *os, const char *path);
 
 /*
  * From the third save on, one that need not be durable is a store to memory: a

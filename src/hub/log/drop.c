@@ -82,10 +82,6 @@ static bool drop_oldest(dpi_log_hub *hub, dpi_log_partition *partition)
 	bool is_dropped = false;
 	uint64_t events;
 
-	if (dpi_tail_drop_spare(dpi_log_writer_tail(partition->writer))) {
-		return true;
-	}
-
 	if (dpi_segment_list_init(&list, hub->alloc, hub->os, hub->directory,
 		    &partition->name, NULL) != DP_OK) {
 		return false;

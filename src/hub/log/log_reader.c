@@ -171,7 +171,7 @@ static void retain(dpi_log_reader *reader, const dpi_cursor *cursor)
 		return;
 	}
 	reader->retained_base = events->segment.header.base;
-	dpi_log_retain(reader->backend->hub, reader->partition);
+	(void)dpi_log_retain(reader->backend->hub, reader->partition);
 }
 
 static dp_status log_save(dpi_reader *base, const dpi_cursor *cursor,
@@ -266,14 +266,21 @@ static dp_status open_cursor(dpi_log_reader *reader, dp_error **err)
 	dpi_log_backend *backend = reader->backend;
 	const dpi_partition_name *name = &reader->partition->name;
 	const char *sub = backend->claims.name;
+	const char *directory = backend->hub->directory;
+	char reserved[DPI_LOG_PATH_MAX];
 	char path[DPI_LOG_PATH_MAX];
 	dp_status st;
 
-	dpi_registration_cursor_path(path, backend->hub->directory, sub, name);
-	st = dpi_cursor_open(&reader->file, backend->hub->os, path,
+	dpi_registration_cursor_path(path, directory, sub, name);
+	dpi_registration_reserved_path(
+		reserved, directory, sub, backend->claims.seat);
+	st = dpi_cursor_open(&reader->file, backend->hub->os, path, reserved,
 		dpi_registration_cursor_key(backend->hub, sub, name), err);
 	if (st != DP_OK) {
 		return st;
+	}
+	if (reader->file.is_new) {
+		dpi_claims_reserve(&backend->claims);
 	}
 	st = set_back(reader, err);
 	if (st != DP_OK) {

@@ -59,7 +59,7 @@ static void retain(dpi_log_tail *tail)
 
 	if (base != tail->retained_base) {
 		tail->retained_base = base;
-		dpi_log_retain(tail->hub, tail->partition);
+		(void)dpi_log_retain(tail->hub, tail->partition);
 	}
 }
 

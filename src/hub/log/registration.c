@@ -37,6 +37,15 @@ void dpi_registration_cursor_path(char *buf, const char *directory,
 	sub_path(buf, directory, name, entry);
 }
 
+void dpi_registration_reserved_path(
+	char *buf, const char *directory, const char *name, uint32_t seat)
+{
+	char entry[32];
+
+	snprintf(entry, sizeof(entry), "reserved.%u", (unsigned)seat);
+	sub_path(buf, directory, name, entry);
+}
+
 uint64_t dpi_registration_cursor_key(const dpi_log_hub *hub, const char *name,
 	const dpi_partition_name *partition)
 {

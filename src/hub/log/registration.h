@@ -13,6 +13,7 @@
  *
  *   DIRECTORY/subscriptions/NAME/topics             its pattern
  *   DIRECTORY/subscriptions/NAME/TOPIC@PARTITION    a cursor: log/cursor.h
+ *   DIRECTORY/subscriptions/NAME/reserved.SEAT      one for an opening to use
  *
  * topics is written last and removed first, so a directory without it is no
  * subscription. It holds u32 magic "dpsu", u32 format 1, u32 CRC32C of what
@@ -26,6 +27,10 @@ typedef struct dpi_registration {
 /* Path of a cursor; buf has DPI_LOG_PATH_MAX bytes. */
 void dpi_registration_cursor_path(char *buf, const char *directory,
 	const char *name, const dpi_partition_name *partition);
+
+/* Path of the cursor that the opening in a seat has in reserve. */
+void dpi_registration_reserved_path(
+	char *buf, const char *directory, const char *name, uint32_t seat);
 
 /* What stands in the slots of a cursor, so that it is nobody else's. */
 uint64_t dpi_registration_cursor_key(const dpi_log_hub *hub, const char *name,

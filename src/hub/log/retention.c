@@ -146,7 +146,8 @@ static dp_status is_over(dpi_log_hub *hub, const dpi_log_partition *partition,
 
 /* Removes a segment, and counts what the slowest subscription loses with it. */
 static dp_status let_go(dpi_log_hub *hub, dpi_log_partition *partition,
-	uint64_t base, uint64_t end, const needs *needs, dp_error **err)
+	uint64_t base, uint64_t end, const needs *needs, bool *ret_any,
+	dp_error **err)
 {
 	bool is_needed = needs->is_read && end > needs->next;
 	uint64_t events = is_needed ? dpi_partition_count_events(hub, partition,
@@ -157,13 +158,15 @@ static dp_status let_go(dpi_log_hub *hub, dpi_log_partition *partition,
 
 	if (is_removed) {
 		dpi_log_count(&hub->counters.dropped_events, events);
+		*ret_any = true;
 	}
 	return st;
 }
 
 /* Oldest first, up to the first one that stays. */
 static dp_status let_all_go(dpi_log_hub *hub, dpi_log_partition *partition,
-	const dpi_segment_list *list, const needs *needs, dp_error **err)
+	const dpi_segment_list *list, const needs *needs, bool *ret_any,
+	dp_error **err)
 {
 	dp_status st = DP_OK;
 
@@ -177,13 +180,13 @@ static dp_status let_all_go(dpi_log_hub *hub, dpi_log_partition *partition,
 		if (!goes || (is_needed && hub->opts.retention_forced == 0)) {
 			break;
 		}
-		st = let_go(hub, partition, base, end, needs, err);
+		st = let_go(hub, partition, base, end, needs, ret_any, err);
 	}
 	return st;
 }
 
-static dp_status retain(
-	dpi_log_hub *hub, dpi_log_partition *partition, dp_error **err)
+static dp_status retain(dpi_log_hub *hub, dpi_log_partition *partition,
+	bool *ret_any, dp_error **err)
 {
 	needs needs = {.is_read = false};
 	dpi_segment_list list;
@@ -198,17 +201,18 @@ static dp_status retain(
 		st = ask_all(hub, partition, &needs, err);
 	}
 	if (st == DP_OK) {
-		st = let_all_go(hub, partition, &list, &needs, err);
+		st = let_all_go(hub, partition, &list, &needs, ret_any, err);
 	}
 	dpi_segment_list_fini(&list, hub->alloc);
 	return st;
 }
 
-void dpi_log_retain(dpi_log_hub *hub, dpi_log_partition *partition)
+bool dpi_log_retain(dpi_log_hub *hub, dpi_log_partition *partition)
 {
 	dp_error *err = NULL;
+	bool any_went = false;
 
-	if (retain(hub, partition, &err) != DP_OK) {
+	if (retain(hub, partition, &any_went, &err) != DP_OK) {
 		dpi_log(hub->hub.rt, DP_LOG_WARN, DPI_MSG_RETENTION_FAILED,
 			"hub", partition->topic,
 			"partition %u: old segments stay: %s",
@@ -216,4 +220,5 @@ void dpi_log_retain(dpi_log_hub *hub, dpi_log_partition *partition)
 			dp_error_message(err));
 	}
 	dp_error_free(err);
+	return any_went;
 }

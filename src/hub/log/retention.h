@@ -14,8 +14,8 @@
  * Cursors are made durable before what they allow is removed. It asks each
  * subscription, of any process, so it is for the ends of segments, not of
  * batches. What cannot be removed is logged, and tried again when it is asked
- * the next time. Thread: any.
+ * the next time. Returns whether any went. Thread: any.
  */
-void dpi_log_retain(dpi_log_hub *hub, dpi_log_partition *partition);
+bool dpi_log_retain(dpi_log_hub *hub, dpi_log_partition *partition);
 
 #endif /* DPI_HUB_LOG_RETENTION_H */

@@ -9,6 +9,11 @@
 #include "hub/log/committer.h"
 #include "hub/log/partition.h"
 #include "hub/log/prepare.h"
+#include "hub/log/retention.h"
+#include "hub/log/spare.h"
+
+/* On a full disk, how soon old segments are looked for again. */
+#define RETAIN_INTERVAL (100 * DP_MILLISECOND)
 
 /* Without memory, rounds stay small. */
 static void grow(dpi_log_writer *w)
@@ -95,21 +100,47 @@ static dp_status append_items(dpi_log_writer *w, dp_error **err)
 	return st == DP_OK ? flushed : st;
 }
 
-/* What nobody needs goes first; events only if that is the policy. */
-static bool make_room(dpi_log_writer *w)
+/* Nobody else may be there to see that the last who needed a segment is done
+ * with it, or deleted. It asks all subscriptions, so not for each refusal. */
+static bool retain(dpi_log_writer *w)
 {
-	return dpi_leftovers_free(&w->hub->prepare.leftovers) ||
-		(w->hub->opts.full_policy == DP_FULL_DROP_OLDEST &&
-			dpi_partition_drop_oldest(w->hub, w->partition));
+	const dpi_os *os = w->hub->os;
+	dp_time_ns now = os->monotonic(os->self);
+
+	if (now < w->retain_at) {
+		return false;
+	}
+	w->retain_at = now + RETAIN_INTERVAL;
+	return dpi_log_retain(w->hub, w->partition);
+}
+
+/* What nobody needs goes first; events only if that is the policy. A spare that
+ * was made since is not given up again: it is what finds no room. */
+static bool make_room(dpi_log_writer *w, bool *may_drop_spare)
+{
+	if (dpi_leftovers_free(&w->hub->prepare.leftovers)) {
+		return true;
+	}
+	if (*may_drop_spare && dpi_tail_drop_spare(&w->tail)) {
+		*may_drop_spare = false;
+		return true;
+	}
+	if (retain(w)) {
+		*may_drop_spare = true;
+		return true;
+	}
+	return w->hub->opts.full_policy == DP_FULL_DROP_OLDEST &&
+		dpi_partition_drop_oldest(w->hub, w->partition);
 }
 
 static dp_status append_round(dpi_log_writer *w, dp_error **err)
 {
+	bool may_drop_spare = true;
 	dp_error *cause = NULL;
 	dp_status st;
 
 	st = append_items(w, &cause);
-	while (st == DP_ENOSPC && make_room(w)) {
+	while (st == DP_ENOSPC && make_room(w, &may_drop_spare)) {
 		dp_error_free(cause);
 		cause = NULL;
 		st = append_items(w, &cause);

@@ -59,6 +59,7 @@ struct dpi_log_writer {
 	dpi_chunk *rest;
 	dpi_feed *next_feed;   /* to ask for more; NULL: all were asked */
 	dp_time_ns sync_at;    /* 0: nothing waits to be synced */
+	dp_time_ns retain_at;  /* a full disk has old segments looked for */
 	uint64_t told_written; /* ends that readers were told of */
 	uint64_t told_durable;
 };

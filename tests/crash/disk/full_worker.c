@@ -162,10 +162,13 @@ static void fill(disk *d)
 static uint64_t drain(disk *d, bool *has_come)
 {
 	dp_batch *batch = NULL;
+	dp_error *err = NULL;
 	uint64_t missing = 0;
 	uint32_t next = 0;
+	dp_status st;
 
-	while (dp_subscription_pull(d->sub, &batch, 500, 0, NULL) == DP_OK) {
+	while ((st = dp_subscription_pull(d->sub, &batch, 500, 0, &err)) ==
+		DP_OK) {
 		for (size_t i = 0; i < dp_batch_count(batch); i++) {
 			dp_bytes payload =
 				dp_message_payload(dp_batch_message(batch, i));
@@ -184,6 +187,10 @@ static uint64_t drain(disk *d, bool *has_come)
 		dp_batch_unref(batch);
 		hear(d);
 	}
+	if (st != DP_ETIMEDOUT) {
+		check(st, err, "a pull");
+	}
+	dp_error_free(err);
 	for (uint32_t n = 0; n < d->given; n++) {
 		missing += d->is_acked[n] && !has_come[n];
 	}

@@ -20,7 +20,8 @@ static const dpi_cursor places[] = {
 
 static void open_cursor(dpi_cursor_file *file, const dpi_os *os)
 {
-	assert_int_equal(dpi_cursor_open(file, os, PATH, KEY, NULL), DP_OK);
+	assert_int_equal(
+		dpi_cursor_open(file, os, PATH, NULL, KEY, NULL), DP_OK);
 }
 
 static void save(dpi_cursor_file *file, size_t number, bool durable)
@@ -187,7 +188,7 @@ static void the_cursor_of_another_is_refused(void **state)
 	save(&file, 0, true);
 	dpi_cursor_close(&file);
 	assert_int_equal(
-		dpi_cursor_open(&file, os, PATH, KEY + 1, NULL), DP_OK);
+		dpi_cursor_open(&file, os, PATH, NULL, KEY + 1, NULL), DP_OK);
 	assert_true(file.is_damaged);
 	dpi_cursor_close(&file);
 	assert_int_equal(

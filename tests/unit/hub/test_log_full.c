@@ -232,6 +232,105 @@ static void who_extends_the_file_finds_the_next_one_ready(void **state)
 	fini(&p);
 }
 
+static dp_subscription *subscribe(struct place *p, const char *name)
+{
+	dp_subscription_options opts = DP_SUBSCRIPTION_OPTIONS_INIT;
+	dp_subscription *sub = NULL;
+
+	opts.topics = "*";
+	assert_int_equal(
+		dp_subscription_open(&sub, p->rig.hub, name, &opts, NULL),
+		DP_OK);
+	return sub;
+}
+
+static size_t read_all(dp_subscription *sub)
+{
+	dp_batch *batch = NULL;
+	size_t count = 0;
+	dp_status st;
+
+	while ((st = dp_subscription_pull(sub, &batch, 1000, 0, NULL)) ==
+		DP_OK) {
+		count += dp_batch_count(batch);
+		assert_int_equal(
+			dp_subscription_ack_batch(sub, batch, NULL), DP_OK);
+		dp_batch_unref(batch);
+	}
+	assert_int_equal(st, DP_ETIMEDOUT);
+	return count;
+}
+
+/* Without the thread that prepares segments, one sleeper is the committer. */
+static void commit_alone(struct place *p)
+{
+	((dpi_log_hub *)p->rig.hub)->prepare.must_stop = true;
+}
+
+static void retry(struct place *p)
+{
+	virtual_clock_advance(sim_disk_clock(p->disk), 100 * DP_MILLISECOND);
+	virtual_clock_await_sleepers(sim_disk_clock(p->disk), 1);
+}
+
+static uint64_t written_of(struct place *p)
+{
+	const dpi_log_writer *w = (const dpi_log_writer *)p->writer;
+
+	return atomic_load(&w->partition->state->written);
+}
+
+/* Who could not save how far it is would never let the oldest go. */
+static void a_full_disk_is_read_by_one_who_has_no_place_there(void **state)
+{
+	dp_subscription *sub;
+	struct place p;
+
+	(void)state;
+	init(&p, DP_FULL_BLOCK, 64u << 10);
+	commit_alone(&p);
+	sub = subscribe(&p, "late");
+	block(&p, 200 << 10);
+	faulty_os_set_room(&p.faulty, 0);
+	p.writer->ops->detach(p.writer, &p.goes.feed);
+	while (p.stays.ok == 0) {
+		assert_true(read_all(sub) > 0);
+		retry(&p);
+	}
+	assert_int_equal(p.stays.ok, BULK);
+	dp_subscription_close(sub);
+	fini(&p);
+}
+
+/* Nobody reads any more who would have it let go. */
+static void what_a_deleted_subscription_needed_makes_room(void **state)
+{
+	dp_subscription *sub;
+	uint64_t written;
+	struct place p;
+
+	(void)state;
+	init(&p, DP_FULL_BLOCK, 64u << 10);
+	commit_alone(&p);
+	dp_subscription_close(subscribe(&p, "slow"));
+	sub = subscribe(&p, "quick");
+	block(&p, 200 << 10);
+	p.writer->ops->detach(p.writer, &p.goes.feed);
+	assert_true(read_all(sub) > 0);
+	dp_subscription_close(sub);
+	written = written_of(&p);
+	retry(&p);
+	assert_int_equal(written_of(&p), written);
+	assert_int_equal(
+		dp_subscription_delete(p.rig.hub, "slow", NULL), DP_OK);
+	retry(&p);
+	assert_true(written_of(&p) > written);
+	make_room(&p);
+	test_feed_wait(&p.stays);
+	assert_int_equal(p.stays.ok, BULK);
+	fini(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +343,9 @@ int main(void)
 		cmocka_unit_test(
 			what_cannot_be_cut_off_is_not_said_to_be_refused),
 		cmocka_unit_test(who_extends_the_file_finds_the_next_one_ready),
+		cmocka_unit_test(
+			a_full_disk_is_read_by_one_who_has_no_place_there),
+		cmocka_unit_test(what_a_deleted_subscription_needed_makes_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,7 +119,7 @@ static void finish(dpi_log_hub *hub, const dpi_log_partition *partition)
 
 	dpi_registration_cursor_path(
 		path, hub->directory, "reader", &partition->name);
-	assert_int_equal(dpi_cursor_open(&file, hub->os, path,
+	assert_int_equal(dpi_cursor_open(&file, hub->os, path, NULL,
 				 dpi_registration_cursor_key(
 					 hub, "reader", &partition->name),
 				 NULL),
