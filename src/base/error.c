@@ -219,3 +219,12 @@ void dpi_error_clear(dp_error **err)
 		*err = NULL;
 	}
 }
+
+void dpi_error_give(dp_error **err, dp_error *cause)
+{
+	if (err != NULL) {
+		*err = cause;
+	} else {
+		dp_error_free(cause);
+	}
+}

@@ -41,6 +41,9 @@ dp_status dpi_error_prefix(
 /* Forgets *err: a failure that its caller expected and dealt with. */
 void dpi_error_clear(dp_error **err);
 
+/* Hands an error that may be NULL over to a caller who may not want it. */
+void dpi_error_give(dp_error **err, dp_error *cause);
+
 /* A copy for another owner; NULL for NULL. Never fails, as above. */
 dp_error *dpi_error_dup(const dp_error *err);
 

@@ -95,11 +95,7 @@ static dp_status sync_parent_if_possible(
 		dp_error_free(cause);
 		return DP_OK;
 	}
-	if (err != NULL) {
-		*err = cause;
-	} else {
-		dp_error_free(cause);
-	}
+	dpi_error_give(err, cause);
 	return st;
 }
 

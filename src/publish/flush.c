@@ -149,11 +149,7 @@ static dp_status take_failure(dp_publisher *pub, dp_error **err)
 	pub->failure = NULL;
 	dpi_publisher_unlock(pub);
 	st = dp_error_code(failure);
-	if (err != NULL) {
-		*err = failure;
-	} else {
-		dp_error_free(failure);
-	}
+	dpi_error_give(err, failure);
 	return st;
 }
 

@@ -241,19 +241,13 @@ dp_status dpi_hop_next(dpi_hop *hop, size_t target, uint64_t key,
 	uint64_t *ret_next, dp_error **err)
 {
 	const char *topic = hop->targets[target].topic;
-	dp_error *cause = NULL;
 	dp_status st;
 
-	st = hop->hub->ops->source_next(hop->hub, topic, key, ret_next, &cause);
+	st = hop->hub->ops->source_next(hop->hub, topic, key, ret_next, err);
 	if (st == DP_ENOTFOUND) {
-		dp_error_free(cause);
+		dpi_error_clear(err);
 		*ret_next = 0;
-		return DP_OK;
-	}
-	if (err != NULL) {
-		*err = cause;
-	} else {
-		dp_error_free(cause);
+		st = DP_OK;
 	}
 	return st;
 }

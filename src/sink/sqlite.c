@@ -235,11 +235,7 @@ static bool is_events_fault(dp_status st)
 
 static dp_status pass_on(dp_status st, dp_error *why, dp_error **err)
 {
-	if (err != NULL) {
-		*err = why;
-	} else {
-		dp_error_free(why);
-	}
+	dpi_error_give(err, why);
 	return st;
 }
 

@@ -179,20 +179,14 @@ dp_status dpi_registration_list(const dpi_log_hub *hub, dpi_arena *arena,
 	const char *const **ret_names, size_t *ret_count, dp_error **err)
 {
 	char path[DPI_LOG_PATH_MAX];
-	dp_error *cause = NULL;
 	dp_status st;
 
 	sub_path(path, hub->directory, NULL, NULL);
-	st = dpi_files_list(hub->os, path, arena, ret_names, ret_count, &cause);
+	st = dpi_files_list(hub->os, path, arena, ret_names, ret_count, err);
 	if (st == DP_ENOTFOUND) {
-		dp_error_free(cause);
+		dpi_error_clear(err);
 		*ret_count = 0;
-		return DP_OK;
-	}
-	if (err != NULL) {
-		*err = cause;
-	} else {
-		dp_error_free(cause);
+		st = DP_OK;
 	}
 	return st;
 }

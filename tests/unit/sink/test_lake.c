@@ -66,6 +66,17 @@ static dp_status write_batch(struct fixture *f, dp_batch *batch)
 	return st;
 }
 
+/* Ten thousand events, so many at a time. */
+static void write_in_batches(struct fixture *f, size_t size)
+{
+	for (dp_offset at = 0; at < 10000; at += size) {
+		assert_int_equal(write_batch(f,
+					 test_batch_make("ramp.a", 3, at, size,
+						 "shop.v1.Paid")),
+			DP_OK);
+	}
+}
+
 static dp_status flush(struct fixture *f, uint64_t next)
 {
 	dp_positions upto;
@@ -330,12 +341,7 @@ static void a_file_that_is_large_enough_is_finished(void **state)
 	opts.compression = DP_COMPRESSION_NONE;
 	opts.file_bytes = 300000;
 	setup(&f, &opts);
-	for (dp_offset at = 0; at < 10000; at += 1000) {
-		assert_int_equal(write_batch(&f,
-					 test_batch_make("ramp.a", 3, at, 1000,
-						 "shop.v1.Paid")),
-			DP_OK);
-	}
+	write_in_batches(&f, 1000);
 	assert_int_equal(flush(&f, 10000), DP_OK);
 	assert_true(count_files(&f, count) > 2);
 	for (size_t i = 0; i < 10000; i++) {
@@ -375,12 +381,7 @@ static void a_file_is_written_in_pieces_that_suit_file_systems(void **state)
 	f.faulty.os.pwritev = count_write;
 	writes = 0;
 	uneven_writes = 0;
-	for (dp_offset at = 0; at < 10000; at += 100) {
-		assert_int_equal(write_batch(&f,
-					 test_batch_make("ramp.a", 3, at, 100,
-						 "shop.v1.Paid")),
-			DP_OK);
-	}
+	write_in_batches(&f, 100);
 	assert_true(writes > 5);
 	assert_int_equal(uneven_writes, 0);
 	assert_int_equal(flush(&f, 10000), DP_OK);
