@@ -97,7 +97,8 @@ DP_API void dp_registry_close(dp_registry *reg);
  * @errors      DP_ESCHEMA   not a valid set; an import or a type is missing
  *              DP_ETOOBIG   over a limit that the message names
  *              DP_ENOTFOUND a type of opts is not in the set
- *              DP_ELOCKED   another process has been adding for 10 s
+ *              DP_ELOCKED   others add all the time, or another process has
+ *                           held the directory's lock for 10 s
  *              DP_ECORRUPT, DP_EIO, DP_ENOSPC, DP_ENOMEM, DP_EFORKED
  * @owns        data stays the caller's
  * @thread      any

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/thread.h"
 #include "io/runtime.h"
+#include "schema/registry.h"
 #include "schema/registry_add.h"
 #include "schema/registry_cache.h"
 #include "schema/registry_store.h"
@@ -17,6 +18,7 @@
 
 #define SCHEME "file:"
 #define REFRESH_DEFAULT_NS 1000000000
+#define ADD_TRIES 1000
 
 struct dp_registry {
 	dp_runtime *rt;
@@ -48,15 +50,13 @@ static dp_status refresh(dp_registry *reg, dp_error **err)
 	return st;
 }
 
+/* Takes objects, also on failure. */
 static dp_status open_store(
-	dp_registry *reg, const char *directory, dp_error **err)
+	dp_registry *reg, dpi_objects *objects, dp_error **err)
 {
-	dp_status st = dpi_registry_store_open(&reg->store,
-		dpi_runtime_os(reg->rt), reg->alloc, directory, err);
+	dp_status st;
 
-	if (st != DP_OK) {
-		return st;
-	}
+	dpi_registry_store_init(&reg->store, objects, reg->alloc);
 	dpi_registry_index_init(&reg->index, reg->alloc);
 	dpi_registry_cache_init(&reg->cache, reg->alloc);
 	st = refresh(reg, err);
@@ -70,11 +70,57 @@ static dp_status open_store(
 	return st;
 }
 
+static dp_status adopt_options(dp_registry_options *ret, dp_runtime *rt,
+	const dp_registry_options *opts, dp_error **err)
+{
+	dp_status st = dpi_adopt(ret, sizeof(*ret), opts,
+		DPI_SIZE_UP_TO(dp_registry_options, refresh_ns),
+		"registry options", "DP_REGISTRY_OPTIONS_INIT", err);
+
+	if (st == DP_OK) {
+		st = dpi_runtime_check(rt, err);
+	}
+	if (st == DP_OK && ret->refresh_ns < 0) {
+		st = dpi_error_set(err, DP_EINVAL, "refresh_ns is less than 0");
+	}
+	return st;
+}
+
+dp_status dpi_registry_open_over(dp_registry **ret_reg, dp_runtime *rt,
+	dpi_objects *objects, const dp_registry_options *opts, dp_error **err)
+{
+	dp_registry_options options;
+	dp_registry *reg = NULL;
+	dp_status st = adopt_options(&options, rt, opts, err);
+
+	if (st == DP_OK) {
+		reg = dpi_zalloc(dpi_runtime_alloc(rt), 1, sizeof(*reg));
+		st = reg != NULL ? DP_OK
+				 : dpi_error_set(err, DP_ENOMEM,
+					   "no memory for a registry");
+	}
+	if (st != DP_OK) {
+		objects->ops->close(objects);
+		return st;
+	}
+	reg->rt = rt;
+	reg->alloc = dpi_runtime_alloc(rt);
+	reg->refresh_ns = options.refresh_ns > 0 ? options.refresh_ns
+						 : REFRESH_DEFAULT_NS;
+	st = open_store(reg, objects, err);
+	if (st != DP_OK) {
+		dpi_free(reg->alloc, reg, 1, sizeof(*reg));
+		return st;
+	}
+	*ret_reg = reg;
+	return DP_OK;
+}
+
 dp_status dp_registry_open(dp_registry **ret_reg, dp_runtime *rt,
 	const char *address, const dp_registry_options *opts, dp_error **err)
 {
 	dp_registry_options options;
-	dp_registry *reg;
+	dpi_objects *objects = NULL;
 	dp_status st;
 
 	if (ret_reg == NULL || rt == NULL || address == NULL ||
@@ -83,35 +129,15 @@ dp_status dp_registry_open(dp_registry **ret_reg, dp_runtime *rt,
 		return dpi_error_set(err, DP_EINVAL,
 			"a registry's address is \"file:DIRECTORY\"");
 	}
-	st = dpi_adopt(&options, sizeof(options), opts,
-		DPI_SIZE_UP_TO(dp_registry_options, refresh_ns),
-		"registry options", "DP_REGISTRY_OPTIONS_INIT", err);
+	st = adopt_options(&options, rt, opts, err);
 	if (st == DP_OK) {
-		st = dpi_runtime_check(rt, err);
+		st = dpi_objects_local(&objects, dpi_runtime_os(rt),
+			dpi_runtime_alloc(rt), address + strlen(SCHEME), false,
+			err);
 	}
-	if (st != DP_OK) {
-		return st;
-	}
-	if (options.refresh_ns < 0) {
-		return dpi_error_set(
-			err, DP_EINVAL, "refresh_ns is less than 0");
-	}
-	reg = dpi_zalloc(dpi_runtime_alloc(rt), 1, sizeof(*reg));
-	if (reg == NULL) {
-		return dpi_error_set(
-			err, DP_ENOMEM, "no memory for a registry");
-	}
-	reg->rt = rt;
-	reg->alloc = dpi_runtime_alloc(rt);
-	reg->refresh_ns = options.refresh_ns > 0 ? options.refresh_ns
-						 : REFRESH_DEFAULT_NS;
-	st = open_store(reg, address + strlen(SCHEME), err);
-	if (st != DP_OK) {
-		dpi_free(reg->alloc, reg, 1, sizeof(*reg));
-		return st;
-	}
-	*ret_reg = reg;
-	return DP_OK;
+	return st == DP_OK
+		? dpi_registry_open_over(ret_reg, rt, objects, opts, err)
+		: st;
 }
 
 void dp_registry_close(dp_registry *reg)
@@ -134,14 +160,14 @@ static dp_status read_schema(dp_registry *reg, const dpi_registry_type *type,
 	dp_status st;
 
 	dpi_buf_init(&set, reg->alloc, DPI_SET_MAX_BYTES);
-	st = dpi_registry_store_read(&reg->store, known, &set, err);
+	st = dpi_registry_store_read(&reg->store, type->name, known, &set, err);
 	if (st == DP_OK) {
 		st = dpi_schema_load(ret, reg->alloc,
 			dpi_bytes(set.data, set.size), type->name, version,
 			known->fingerprint, err);
 		if (st != DP_OK && st != DP_ENOMEM) {
 			st = dpi_error_prefix(err, st, "%s/schemas/%s.pb",
-				reg->store.directory, known->fingerprint);
+				reg->store.objects->place, known->fingerprint);
 		}
 	}
 	dpi_buf_fini(&set);
@@ -264,23 +290,27 @@ dp_status dp_registry_find(dp_registry *reg, dp_schema **ret_schema,
 	return check_and_look_up(reg, type, 0, fingerprint, ret_schema, err);
 }
 
+/* Whoever was quicker has added something, so each try is somebody's gain. */
 static dp_status add_locked(
 	dp_registry *reg, dpi_registry_new *set, dp_error **err)
 {
-	dp_status st = dpi_registry_store_lock(&reg->store, err);
+	dp_status st = DP_EEXIST;
 
-	if (st != DP_OK) {
-		return st;
-	}
-	st = refresh(reg, err);
-	if (st == DP_OK) {
-		st = dpi_registry_new_write(set, &reg->store, &reg->index, err);
-	}
-	if (st == DP_OK) {
+	for (int tries = 0; st == DP_EEXIST && tries < ADD_TRIES; tries++) {
+		dpi_error_clear(err);
 		st = refresh(reg, err);
+		if (st == DP_OK) {
+			st = dpi_registry_new_write(
+				set, &reg->store, &reg->index, err);
+		}
 	}
-	dpi_registry_store_unlock(&reg->store);
-	return st;
+	if (st == DP_EEXIST) {
+		dpi_error_clear(err);
+		return dpi_error_set(err, DP_ELOCKED,
+			"%s: others were quicker to add %d times: try again",
+			reg->store.objects->place, ADD_TRIES);
+	}
+	return st == DP_OK ? refresh(reg, err) : st;
 }
 
 dp_status dp_registry_add(dp_registry *reg, const void *data, size_t size,

@@ -111,6 +111,23 @@ static dp_status check(dpi_registry_new *added, dp_error **err)
 	return st;
 }
 
+/* Once for all tries: closures of a set are numbered. */
+static dp_status prepare(dpi_registry_new *added, dp_error **err)
+{
+	dpi_arena *arena = &added->set.arena;
+	size_t count = added->root_count + 1;
+
+	added->additions =
+		dpi_arena_zalloc(arena, count, sizeof(*added->additions));
+	added->planned =
+		dpi_arena_zalloc(arena, count, sizeof(*added->planned));
+	if (added->additions == NULL || added->planned == NULL) {
+		return no_memory(err);
+	}
+	return dpi_canonical_init(
+		&added->canonical, &added->set, added->alloc, err);
+}
+
 dp_status dpi_registry_new_init(dpi_registry_new *ret,
 	const dp_allocator *alloc, dp_bytes bytes, const char *const *types,
 	size_t type_count, dp_error **err)
@@ -122,9 +139,14 @@ dp_status dpi_registry_new_init(dpi_registry_new *ret,
 	if (st != DP_OK) {
 		return st;
 	}
+	dpi_buf_init(
+		&ret->bytes, alloc, DPI_INDEX_MAX_BYTES + DPI_INDEX_HEAD_BYTES);
 	st = check(ret, err);
 	if (st == DP_OK) {
 		st = pick(ret, types, type_count, err);
+	}
+	if (st == DP_OK) {
+		st = prepare(ret, err);
 	}
 	if (st != DP_OK) {
 		dpi_registry_new_fini(ret);
@@ -134,29 +156,23 @@ dp_status dpi_registry_new_init(dpi_registry_new *ret,
 
 void dpi_registry_new_fini(dpi_registry_new *added)
 {
+	if (added->canonical.set != NULL) {
+		dpi_canonical_fini(&added->canonical);
+	}
+	dpi_buf_fini(&added->bytes);
 	dpi_raw_set_fini(&added->set);
 }
 
-/* What one write of an add goes through, type by type. */
-typedef struct writing {
-	dpi_registry_store *store;
-	const dpi_registry_index *index;
-	dpi_canonical canonical;
-	dpi_buf bytes; /* of the set in hand, then of the index */
-	dpi_registry_addition *additions;
-	dpi_raw_message **roots; /* of the additions */
-	size_t count;
-	uint64_t planned_bytes;
-} writing;
-
-static dp_status plan_root(writing *w, dpi_raw_message *root, dp_error **err)
+static dp_status plan_root(dpi_registry_new *added,
+	const dpi_registry_index *index, dpi_raw_message *root, dp_error **err)
 {
 	const dpi_registry_type *known =
-		dpi_registry_index_find(w->index, root->full_name);
-	dpi_registry_addition *addition = &w->additions[w->count];
+		dpi_registry_index_find(index, root->full_name);
+	dpi_registry_addition *addition =
+		&added->additions[added->planned_count];
 	char *fingerprint = addition->version.fingerprint;
 	dp_status st =
-		dpi_canonical_pick(&w->canonical, root, fingerprint, err);
+		dpi_canonical_pick(&added->canonical, root, fingerprint, err);
 
 	if (st == DP_ETOOBIG) {
 		return dpi_error_prefix(err, st, "%s", root->full_name);
@@ -167,9 +183,9 @@ static dp_status plan_root(writing *w, dpi_raw_message *root, dp_error **err)
 		return st;
 	}
 	addition->name = root->full_name;
-	w->roots[w->count++] = root;
-	w->planned_bytes += w->canonical.material.size;
-	if (w->planned_bytes > ADD_MAX_BYTES) {
+	added->planned[added->planned_count++] = root;
+	added->planned_bytes += added->canonical.material.size;
+	if (added->planned_bytes > ADD_MAX_BYTES) {
 		return dpi_error_set(err, DP_ETOOBIG,
 			"all types, each with what it needs, are more than %u "
 			"bytes: name the types to add",
@@ -178,17 +194,19 @@ static dp_status plan_root(writing *w, dpi_raw_message *root, dp_error **err)
 	return DP_OK;
 }
 
-static dp_status write_version(writing *w, const dpi_raw_message *root,
+static dp_status write_version(dpi_registry_new *added,
+	dpi_registry_store *store, const dpi_raw_message *root,
 	dpi_registry_version *version, dp_error **err)
 {
+	dpi_buf *bytes = &added->bytes;
 	dp_status st = dpi_canonical_pick(
-		&w->canonical, root, version->fingerprint, err);
+		&added->canonical, root, version->fingerprint, err);
 
-	dpi_buf_clear(&w->bytes);
+	dpi_buf_clear(bytes);
 	if (st == DP_OK) {
-		st = dpi_canonical_write(&w->canonical, &w->bytes, err);
+		st = dpi_canonical_write(&added->canonical, bytes, err);
 	}
-	if (st == DP_OK && w->bytes.size > DPI_SET_MAX_BYTES) {
+	if (st == DP_OK && bytes->size > DPI_SET_MAX_BYTES) {
 		st = dpi_error_set(err, DP_ETOOBIG,
 			"%s: what the type needs is more than %u bytes",
 			root->full_name, DPI_SET_MAX_BYTES);
@@ -196,65 +214,46 @@ static dp_status write_version(writing *w, const dpi_raw_message *root,
 	if (st != DP_OK) {
 		return st;
 	}
-	version->size = (uint32_t)w->bytes.size;
-	version->crc = dpi_crc32c(0, w->bytes.data, w->bytes.size);
-	return dpi_registry_store_write(w->store, version->fingerprint,
-		dpi_bytes(w->bytes.data, w->bytes.size), err);
+	return dpi_registry_store_write(store, root->full_name,
+		dpi_bytes(bytes->data, bytes->size), version, err);
 }
 
-static dp_status write_planned(writing *w, dp_error **err)
+static dp_status write_planned(dpi_registry_new *added,
+	dpi_registry_store *store, const dpi_registry_index *index,
+	dp_error **err)
 {
-	dp_status st = dpi_registry_store_sweep(w->store, w->index, err);
+	dpi_buf *bytes = &added->bytes;
+	dp_status st = DP_OK;
 
-	for (size_t i = 0; st == DP_OK && i < w->count; i++) {
-		st = write_version(
-			w, w->roots[i], &w->additions[i].version, err);
+	for (size_t i = 0; st == DP_OK && i < added->planned_count; i++) {
+		st = write_version(added, store, added->planned[i],
+			&added->additions[i].version, err);
 	}
-	dpi_buf_clear(&w->bytes);
+	dpi_buf_clear(bytes);
 	if (st == DP_OK) {
-		st = dpi_registry_index_encode(
-			w->index, w->additions, w->count, &w->bytes, err);
+		st = dpi_registry_index_encode(index, added->additions,
+			added->planned_count, bytes, err);
 	}
 	if (st == DP_OK) {
-		st = dpi_registry_store_commit(
-			w->store, dpi_bytes(w->bytes.data, w->bytes.size), err);
+		st = dpi_registry_store_commit(store, index->generation + 1,
+			dpi_bytes(bytes->data, bytes->size), err);
 	}
 	return st;
 }
 
 /* Planned first, so that a set that is too big has written nothing. */
-static dp_status write_all(
-	writing *w, const dpi_registry_new *added, dp_error **err)
-{
-	dp_status st = DP_OK;
-
-	for (size_t i = 0; st == DP_OK && i < added->root_count; i++) {
-		st = plan_root(w, added->roots[i], err);
-	}
-	return st == DP_OK && w->count > 0 ? write_planned(w, err) : st;
-}
-
 dp_status dpi_registry_new_write(dpi_registry_new *added,
 	dpi_registry_store *store, const dpi_registry_index *index,
 	dp_error **err)
 {
-	writing w = {.store = store, .index = index};
-	dp_status st;
+	dp_status st = DP_OK;
 
-	w.additions = dpi_arena_zalloc(
-		&added->set.arena, added->root_count + 1, sizeof(*w.additions));
-	w.roots = dpi_arena_zalloc(
-		&added->set.arena, added->root_count + 1, sizeof(*w.roots));
-	if (w.additions == NULL || w.roots == NULL) {
-		return no_memory(err);
+	added->planned_count = 0;
+	added->planned_bytes = 0;
+	for (size_t i = 0; st == DP_OK && i < added->root_count; i++) {
+		st = plan_root(added, index, added->roots[i], err);
 	}
-	dpi_buf_init(&w.bytes, added->alloc,
-		DPI_INDEX_MAX_BYTES + DPI_INDEX_HEAD_BYTES);
-	st = dpi_canonical_init(&w.canonical, &added->set, added->alloc, err);
-	if (st == DP_OK) {
-		st = write_all(&w, added, err);
-	}
-	dpi_canonical_fini(&w.canonical);
-	dpi_buf_fini(&w.bytes);
-	return st;
+	return st == DP_OK && added->planned_count > 0
+		? write_planned(added, store, index, err)
+		: st;
 }

@@ -11,6 +11,12 @@ typedef struct dpi_registry_new {
 	dpi_raw_set set;
 	dpi_raw_message **roots; /* what is to be added */
 	size_t root_count;
+	dpi_canonical canonical;
+	dpi_buf bytes; /* of the set in hand, then of the index */
+	dpi_registry_addition *additions; /* of roots that are new */
+	dpi_raw_message **planned;        /* the roots of these */
+	size_t planned_count;
+	uint64_t planned_bytes;
 } dpi_registry_new;
 
 /*
@@ -25,8 +31,9 @@ DP_NODISCARD dp_status dpi_registry_new_init(dpi_registry_new *ret,
 void dpi_registry_new_fini(dpi_registry_new *added);
 
 /*
- * Adds, in a locked store, the versions that index does not have; nothing is
- * written if it has them all. All of them are there on DP_OK.
+ * Adds the versions that index, the newest one, does not have; nothing is
+ * written if it has them all. All of them are there on DP_OK. DP_EEXIST:
+ * somebody else added meanwhile, so there is a newer index to try again with.
  */
 DP_NODISCARD dp_status dpi_registry_new_write(dpi_registry_new *added,
 	dpi_registry_store *store, const dpi_registry_index *index,

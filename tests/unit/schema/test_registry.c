@@ -497,17 +497,19 @@ static size_t count_schema_files(const struct fixture *f)
 	return count;
 }
 
-static void leftovers_of_a_failed_add_go_with_the_next(void **state)
+static void what_a_failed_add_left_is_used_by_the_next(void **state)
 {
 	struct fixture *f = *state;
 
 	f->reg = open_registry(f);
 	ok(f, add(f, f->reg, 2));
-	faulty_os_fail(&f->faulty, FAULTY_RENAME, 0, EIO, false);
+	assert_int_equal(count_schema_files(f), 2);
+	faulty_os_fail(&f->faulty, FAULTY_RENAME, 2, EIO, false);
 	failed(f, add_second(f, f->reg), DP_EIO, "");
 	assert_int_equal(count_schema_files(f), 4);
-	ok(f, add(f, f->reg, 3));
-	assert_int_equal(count_schema_files(f), 3);
+	ok(f, add_second(f, f->reg));
+	assert_int_equal(count_schema_files(f), 4);
+	has_fields(f, f->reg, 0, 2, 5);
 }
 
 static void types_that_all_need_each_other_are_bounded_before_any_is_written(
@@ -569,6 +571,8 @@ static void damage(const struct fixture *f, const char *name, long at)
 	assert_int_equal(fclose(file), 0);
 }
 
+#define FIRST "generations/00000000000000000001"
+
 static void a_damaged_index_is_named(void **state)
 {
 	struct fixture *f = *state;
@@ -580,12 +584,12 @@ static void a_damaged_index_is_named(void **state)
 		ok(f, add(f, f->reg, 2));
 		dp_registry_close(f->reg);
 		f->reg = NULL;
-		damage(f, "index", at);
+		damage(f, FIRST, at);
 		failed(f,
 			dp_registry_open(
 				&reg, f->rt, f->address, NULL, &f->err),
-			DP_ECORRUPT, "/reg/index");
-		damage(f, "index", at);
+			DP_ECORRUPT, "/reg/" FIRST);
+		damage(f, FIRST, at);
 	}
 }
 
@@ -747,7 +751,7 @@ int main(void)
 		TEST(a_look_up_that_is_not_stale_asks_nothing_of_the_system),
 		TEST(processes_that_add_at_once_lose_nothing),
 		TEST(an_add_that_fails_at_any_call_is_there_whole_or_not_at_all),
-		TEST(leftovers_of_a_failed_add_go_with_the_next),
+		TEST(what_a_failed_add_left_is_used_by_the_next),
 		TEST(types_that_all_need_each_other_are_bounded_before_any_is_written),
 		TEST(a_full_disk_is_said_and_harms_nothing),
 		TEST(a_damaged_index_is_named),

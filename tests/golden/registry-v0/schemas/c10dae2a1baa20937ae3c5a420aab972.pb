@@ -1,0 +1,6 @@
+
+I
+shop/paid.protoshop"(
+Money
+currency (	
+units (bproto3
