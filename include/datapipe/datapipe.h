@@ -9,6 +9,7 @@
 
 #include <datapipe/alloc.h>
 #include <datapipe/bytes.h>
+#include <datapipe/codec.h>
 #include <datapipe/event.h>
 #include <datapipe/export.h>
 #include <datapipe/hub.h>

@@ -46,7 +46,8 @@ static NOINLINE bool put_timestamp(dpi_coder *coder, dpi_output *output,
 {
 	dpi_time_value time;
 
-	return dpi_value_time(coder, field, slot, &time) &&
+	return dpi_value_time(coder, field->child, dpi_slot_pieces(coder, slot),
+		       &time) &&
 		dpi_datum_long(
 			output, time.seconds * 1000000 + time.nanos / 1000);
 }
@@ -57,7 +58,8 @@ static NOINLINE bool put_duration(dpi_coder *coder, dpi_output *output,
 	dpi_time_value time;
 	int64_t nanos;
 
-	return dpi_value_time(coder, field, slot, &time) &&
+	return dpi_value_time(coder, field->child, dpi_slot_pieces(coder, slot),
+		       &time) &&
 		dpi_value_nanos(coder, time, &nanos) &&
 		dpi_datum_long(output, nanos);
 }

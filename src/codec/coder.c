@@ -98,6 +98,9 @@ dp_status dpi_coder_begin(
 	coder->lost = 0;
 	coder->failed = DP_OK;
 	coder->fault = NULL;
+	coder->culprit = dpi_bytes(NULL, 0);
+	coder->plan = plan;
+	coder->json = plan->json;
 	coder->wire = wire != NULL ? wire : (const uint8_t *)"";
 	coder->wire_end = coder->wire + size;
 	if (size > DPI_WIRE_MAX) {
@@ -171,8 +174,10 @@ dp_status dpi_coder_report(
 	char path[PATH_SIZE];
 
 	put_path(coder, path, sizeof(path));
-	return dpi_error_set(err, coder->failed, "%s: %s%s%s", type, path,
-		path[0] != '\0' ? ": " : "", coder->fault);
+	return dpi_error_set(err, coder->failed, "%s: %s%s%s%s%.*s", type, path,
+		path[0] != '\0' ? ": " : "", coder->fault,
+		coder->culprit.size > 0 ? ": " : "", (int)coder->culprit.size,
+		(const char *)coder->culprit.data);
 }
 
 void dpi_coder_leave_text(dpi_coder *coder)

@@ -66,14 +66,17 @@ struct dpi_coder {
 	dpi_slot *slots; /* widest slots for each frame */
 	uint64_t *bits;  /* words for each frame */
 	size_t widest, words;
-	dpi_buf runs;    /* of dpi_run; [0] is not used */
-	dpi_buf order;   /* of offsets: entries of maps, sorted */
-	dpi_buf unknown; /* fields that no column holds */
-	dpi_buf text;    /* JSON */
-	size_t limit;    /* of each buffer, for this event */
-	uint32_t lost;   /* messages that had more than their text shows */
+	dpi_buf runs;         /* of dpi_run; [0] is not used */
+	dpi_buf order;        /* of offsets: entries of maps, sorted */
+	dpi_buf unknown;      /* fields that no column holds */
+	dpi_buf text;         /* JSON */
+	size_t limit;         /* of each buffer, for this event */
+	uint32_t lost;        /* messages that had more than their text shows */
+	const dpi_plan *plan; /* of this event */
+	uint32_t json;        /* DPI_JSON_*, of the plan */
 	dp_status failed;
 	const char *fault;
+	dp_bytes culprit;    /* a name for the end of the fault, or nothing */
 	bool is_straight;    /* see codec/avro_datum.h */
 	unsigned scans_left; /* events that are scanned without a try */
 };

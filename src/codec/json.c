@@ -23,27 +23,27 @@ static bool put_quoted_uint(dpi_output *output, uint64_t value)
 		dpi_output_byte(output, '"');
 }
 
-static bool put_enum(
-	dpi_output *output, const dpi_plan_enum *enumeration, int32_t number)
+static bool put_enum(dpi_output *output, uint32_t json,
+	const dpi_plan_enum *enumeration, int32_t number)
 {
 	const dpi_plan_label *label = dpi_plan_enum_find(enumeration, number);
 
-	if (strcmp(enumeration->type->full_name, "google.protobuf.NullValue") ==
-		0) {
+	if (enumeration->is_null) {
 		return dpi_output_text(output, "null");
 	}
-	return label != NULL ? dpi_json_string(output, label->name)
-			     : dpi_json_int(output, number);
+	return label != NULL && (json & DPI_JSON_ENUM_NUMBERS) == 0
+		? dpi_json_string(output, label->name)
+		: dpi_json_int(output, number);
 }
 
 static bool put_time(dpi_coder *coder, dpi_output *output,
-	const dpi_plan_field *field, const dpi_slot *slot)
+	const dpi_plan_node *node, dpi_run pieces)
 {
 	dpi_time_value time;
 
-	return dpi_value_time(coder, field, slot, &time) &&
+	return dpi_value_time(coder, node, pieces, &time) &&
 		dpi_output_byte(output, '"') &&
-		(field->kind == DPI_KIND_TIMESTAMP
+		(node->shape == DPI_WKT_TIMESTAMP
 				? dpi_json_timestamp(output, time.seconds,
 					  time.nanos, false)
 				: dpi_json_duration(
@@ -52,18 +52,32 @@ static bool put_time(dpi_coder *coder, dpi_output *output,
 }
 
 static bool put_wrapper(dpi_coder *coder, dpi_output *output,
-	const dpi_plan_field *field, const dpi_slot *slot)
+	const dpi_plan_node *node, dpi_run pieces)
 {
-	dpi_frame *frame = dpi_coder_enter(coder, field->child);
+	dpi_frame *frame = dpi_coder_enter(coder, node);
 
-	if (frame == NULL ||
-		!dpi_scan(coder, frame, dpi_slot_pieces(coder, slot)) ||
-		!dpi_json_value(coder, output, &field->child->fields[0],
+	if (frame == NULL || !dpi_scan(coder, frame, pieces) ||
+		!dpi_json_value(coder, output, &node->fields[0],
 			dpi_frame_slot(frame, 0))) {
 		return false;
 	}
 	dpi_coder_leave_text(coder);
 	return true;
+}
+
+/* In a column it must read back as a double, which -0 does not everywhere. */
+static bool put_double(const dpi_coder *coder, dpi_output *output, double value)
+{
+	return dpi_json_double(output, value) &&
+		(value != 0 || !signbit(value) ||
+			(coder->json & DPI_JSON_COLUMN) == 0 ||
+			dpi_output_text(output, ".0"));
+}
+
+static bool put_float(const dpi_coder *coder, dpi_output *output, float value)
+{
+	return value == 0 ? put_double(coder, output, (double)value)
+			  : dpi_json_float(output, value);
 }
 
 bool dpi_json_value(dpi_coder *coder, dpi_output *output,
@@ -87,22 +101,17 @@ bool dpi_json_value(dpi_coder *coder, dpi_output *output,
 	case DPI_KIND_UINT64:
 		return put_quoted_uint(output, slot->bits);
 	case DPI_KIND_FLOAT:
-		return dpi_json_float(output, dpi_value_float(slot->bits));
+		return put_float(coder, output, dpi_value_float(slot->bits));
 	case DPI_KIND_DOUBLE:
-		return dpi_json_double(output, dpi_value_double(slot->bits));
+		return put_double(coder, output, dpi_value_double(slot->bits));
 	case DPI_KIND_STRING:
 		return dpi_value_text(coder, slot, &text) &&
 			dpi_json_string(output, text);
 	case DPI_KIND_BYTES:
 		return dpi_json_base64(output, dpi_value_bytes(coder, slot));
 	case DPI_KIND_ENUM:
-		return put_enum(
-			output, field->enumeration, (int32_t)slot->bits);
-	case DPI_KIND_TIMESTAMP:
-	case DPI_KIND_DURATION:
-		return put_time(coder, output, field, slot);
-	case DPI_KIND_WRAPPER:
-		return put_wrapper(coder, output, field, slot);
+		return put_enum(output, coder->json, field->enumeration,
+			(int32_t)slot->bits);
 	default:
 		return dpi_json_message(coder, output, field->child,
 			dpi_slot_pieces(coder, slot));
@@ -236,10 +245,11 @@ static bool is_shown(const dpi_plan_field *field, const dpi_slot *slot)
 }
 
 static bool put_member(dpi_coder *coder, dpi_output *output,
-	const dpi_plan_field *field, const dpi_slot *slot)
+	const dpi_plan_field *field, const dpi_slot *slot, bool is_first)
 {
-	if (!dpi_json_string(output, dpi_bytes_text(field->field->json_name)) ||
-		!dpi_output_byte(output, ':')) {
+	if (!dpi_output_append(output,
+		    (const uint8_t *)field->label.data + is_first,
+		    field->label.size - is_first)) {
 		return false;
 	}
 	if (field->is_repeated) {
@@ -249,50 +259,126 @@ static bool put_member(dpi_coder *coder, dpi_output *output,
 		keep_lost(coder, field, slot);
 }
 
-static bool put_members(dpi_coder *coder, dpi_output *output, dpi_frame *frame)
+/* What the schema does not know, in a column. */
+static bool put_unknown(
+	dpi_coder *coder, dpi_output *output, dpi_frame *frame, bool is_first)
+{
+	dp_bytes unknown = dpi_bytes(coder->unknown.data + frame->unknown_mark,
+		coder->unknown.size - frame->unknown_mark);
+
+	return unknown.size == 0 || (coder->json & DPI_JSON_COLUMN) == 0 ||
+		((is_first || dpi_output_byte(output, ',')) &&
+			dpi_output_text(output, "\"_unknown\":") &&
+			dpi_json_base64(output, unknown));
+}
+
+/* Those that are there, or that DPI_JSON_ZEROS asks for. */
+static bool put_members(
+	dpi_coder *coder, dpi_output *output, dpi_frame *frame, bool is_first)
 {
 	const dpi_plan_node *node = frame->node;
-	bool is_first = true;
+	bool has_zeros = (coder->json & DPI_JSON_ZEROS) != 0;
 
-	for (size_t word = 0; word * 64 < node->field_count; word++) {
-		uint64_t left = frame->has[word];
+	for (size_t i = 0; i < node->field_count; i++) {
+		const dpi_plan_field *field = &node->fields[i];
+		const dpi_slot *slot = dpi_frame_slot(frame, i);
 
-		for (; left != 0; left &= left - 1) {
-			size_t i = word * 64 + (size_t)__builtin_ctzll(left);
-
-			if (i >= node->field_count ||
-				!is_shown(&node->fields[i], &frame->slots[i])) {
-				continue;
-			}
-			frame->field = &node->fields[i];
-			if ((!is_first && !dpi_output_byte(output, ',')) ||
-				!put_member(coder, output, frame->field,
-					&frame->slots[i])) {
-				return false;
-			}
-			is_first = false;
+		if (!(slot != &dpi_slot_empty && is_shown(field, slot)) &&
+			!(has_zeros && !field->has_presence)) {
+			continue;
 		}
+		frame->field = field;
+		if (!put_member(coder, output, field, slot, is_first)) {
+			return false;
+		}
+		is_first = false;
 	}
-	return coder->unknown.size == frame->unknown_mark || is_first ||
-		dpi_output_byte(output, ',');
+	return put_unknown(coder, output, frame, is_first);
 }
 
 static bool put_object(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_node *node, dpi_run pieces)
 {
 	dpi_frame *frame = dpi_coder_enter(coder, node);
-	dp_bytes unknown;
 
 	if (frame == NULL || !dpi_scan(coder, frame, pieces) ||
 		!dpi_output_byte(output, '{') ||
-		!put_members(coder, output, frame)) {
+		!put_members(coder, output, frame, true)) {
 		return false;
 	}
-	unknown = dpi_bytes(coder->unknown.data + frame->unknown_mark,
-		coder->unknown.size - frame->unknown_mark);
-	if (unknown.size > 0 &&
-		(!dpi_output_text(output, "\"_unknown\":") ||
-			!dpi_json_base64(output, unknown))) {
+	dpi_coder_leave(coder);
+	return dpi_output_byte(output, '}');
+}
+
+/* The type's name is behind the last slash. */
+static const dpi_plan_node *find_type(dpi_coder *coder, dp_bytes url)
+{
+	const uint8_t *p = url.data;
+	const dpi_plan_node *node = NULL;
+	size_t at = url.size;
+
+	while (at > 0 && p[at - 1] != '/') {
+		at--;
+	}
+	if (at > 0) {
+		node = dpi_plan_find_type(
+			coder->plan, dpi_bytes(p + at, url.size - at));
+	}
+	if (node == NULL) {
+		coder->culprit = url;
+		(void)dpi_coder_fail(coder, DP_ESCHEMA,
+			"the schema does not have the type of an Any");
+	}
+	return node;
+}
+
+/* Types that are not objects in JSON are a member `value`. */
+static bool put_opened(dpi_coder *coder, dpi_output *output,
+	const dpi_plan_node *node, const dpi_slot *value)
+{
+	dpi_run piece = dpi_slot_pieces(coder, value);
+	dpi_frame *frame;
+
+	if (node->shape != DPI_WKT_NONE) {
+		return dpi_output_text(output, ",\"value\":") &&
+			dpi_json_message(coder, output, node, piece);
+	}
+	frame = dpi_coder_enter(coder, node);
+	if (frame == NULL || !dpi_scan(coder, frame, piece) ||
+		!put_members(coder, output, frame, false)) {
+		return false;
+	}
+	dpi_coder_leave(coder);
+	return true;
+}
+
+static bool put_any(dpi_coder *coder, dpi_output *output,
+	const dpi_plan_node *any, dpi_run pieces)
+{
+	dpi_frame *frame = dpi_coder_enter(coder, any);
+	const dpi_plan_node *node;
+	const dpi_slot *value;
+	dp_bytes url;
+
+	if (frame == NULL || !dpi_scan(coder, frame, pieces)) {
+		return false;
+	}
+	frame->field = &any->fields[0];
+	value = dpi_frame_slot(frame, 1);
+	if (!dpi_value_text(coder, dpi_frame_slot(frame, 0), &url)) {
+		return false;
+	}
+	if (url.size == 0 && value->size == 0) {
+		dpi_coder_leave(coder);
+		return dpi_output_text(output, "{}");
+	}
+	node = find_type(coder, url);
+	if (node == NULL || !dpi_output_text(output, "{\"@type\":") ||
+		!dpi_json_string(output, url)) {
+		return false;
+	}
+	frame->field = &any->fields[1];
+	if (!put_opened(coder, output, node, value)) {
 		return false;
 	}
 	dpi_coder_leave(coder);
@@ -303,6 +389,15 @@ bool dpi_json_message(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_node *node, dpi_run pieces)
 {
 	switch (node->shape) {
+	case DPI_WKT_TIMESTAMP:
+	case DPI_WKT_DURATION:
+		return put_time(coder, output, node, pieces);
+	case DPI_WKT_WRAPPER:
+		return put_wrapper(coder, output, node, pieces);
+	case DPI_WKT_ANY:
+		return ((coder->json & DPI_JSON_COLUMN) != 0
+				? put_object
+				: put_any)(coder, output, node, pieces);
 	case DPI_WKT_STRUCT:
 	case DPI_WKT_LIST_VALUE:
 		return dpi_json_struct(coder, output, node, pieces);
@@ -313,4 +408,34 @@ bool dpi_json_message(dpi_coder *coder, dpi_output *output,
 	default:
 		return put_object(coder, output, node, pieces);
 	}
+}
+
+static bool put_root(dpi_coder *coder, dpi_output *output, size_t size)
+{
+	return dpi_json_message(coder, output, coder->plan->nodes[0],
+		(dpi_run){0, (uint32_t)size, 0});
+}
+
+dp_status dpi_json_encode(const dpi_plan *plan, dpi_coder *coder,
+	const void *wire, size_t size, size_t limit, dpi_buf *out,
+	dp_error **err)
+{
+	dpi_output output;
+
+	if (dpi_coder_begin(coder, plan, wire, size) != DP_OK) {
+		return dpi_coder_report(coder, plan, err);
+	}
+	dpi_output_begin(&output, out, limit);
+	if (!put_root(coder, &output, size)) {
+		if (coder->failed == DP_OK && output.failed != DP_OK) {
+			(void)dpi_coder_fail(coder, output.failed,
+				output.failed == DP_ETOOBIG
+					? "its JSON is over the limit"
+					: "no memory");
+		}
+		output.failed = DP_ESCHEMA; /* has it take all back */
+	}
+	return dpi_output_finish(&output) == DP_OK
+		? DP_OK
+		: dpi_coder_report(coder, plan, err);
 }

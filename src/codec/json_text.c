@@ -1,27 +1,72 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/json_text.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "base/text.h"
 
-/* Integers up to here are exact in a double, and are written as such. */
-#define EXACT_MAX 1e15
-
-#define NUMBER_SIZE 40
-
+/* A byte that stands for itself: ASCII, and harmless in HTML, too. */
 static bool is_plain(uint8_t c)
 {
-	return c >= 0x20 && c != '"' && c != '\\';
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' &&
+		c != '>';
 }
 
-static bool put_escaped(dpi_output *output, uint8_t c)
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/*
+ * Whether any of eight bytes is not plain. A borrow may reach from one byte
+ * into the next, but only from one that is not plain, either.
+ */
+static inline bool has_special(uint64_t eight)
+{
+	uint64_t hits = eight | (eight + EACH(1)) | (eight - EACH(0x20)) |
+		((eight ^ EACH('"')) - EACH(1)) |
+		((eight ^ EACH('\\')) - EACH(1)) |
+		(((eight | EACH(2)) ^ EACH('>')) - EACH(1));
+
+	return (hits & EACH(0x80)) != 0;
+}
+
+/* Copies plain bytes; returns how many, all or up to eight before another. */
+static inline size_t copy_plain(uint8_t *out, const uint8_t *in, size_t size)
+{
+	uint64_t eight;
+	size_t i = 0;
+
+	if (size < 8) {
+		for (; i < size && is_plain(in[i]); i++) {
+			out[i] = in[i];
+		}
+		return i;
+	}
+	for (; i + 8 < size; i += 8) {
+		memcpy(&eight, in + i, 8);
+		if (has_special(eight)) {
+			return i;
+		}
+		memcpy(out + i, &eight, 8);
+	}
+	memcpy(&eight, in + size - 8, 8);
+	if (has_special(eight)) {
+		return i;
+	}
+	memcpy(out + size - 8, &eight, 8);
+	return size;
+}
+
+static bool put_unit(dpi_output *output, uint32_t unit)
 {
 	static const char digits[] = "0123456789abcdef";
+	uint8_t text[6] = {'\\', 'u', (uint8_t)digits[unit >> 12 & 15],
+		(uint8_t)digits[unit >> 8 & 15],
+		(uint8_t)digits[unit >> 4 & 15], (uint8_t)digits[unit & 15]};
+
+	return dpi_output_append(output, text, sizeof(text));
+}
+
+static bool put_escaped(dpi_output *output, uint32_t c)
+{
 	static const char names[] = "btnvfr";
-	uint8_t text[6] = {'\\', c};
+	uint8_t text[2] = {'\\', (uint8_t)c};
 
 	if (c == '"' || c == '\\') {
 		return dpi_output_append(output, text, 2);
@@ -30,113 +75,86 @@ static bool put_escaped(dpi_output *output, uint8_t c)
 		text[1] = (uint8_t)names[c - '\b'];
 		return dpi_output_append(output, text, 2);
 	}
-	text[1] = 'u';
-	text[2] = '0';
-	text[3] = '0';
-	text[4] = (uint8_t)digits[c >> 4];
-	text[5] = (uint8_t)digits[c & 15];
-	return dpi_output_append(output, text, 6);
+	if (c >= 0x10000) {
+		return put_unit(output, 0xd800 + ((c - 0x10000) >> 10)) &&
+			put_unit(output, 0xdc00 + (c & 0x3ff));
+	}
+	return put_unit(output, c);
+}
+
+/*
+ * Characters that are not seen, or that change how others are seen: text that
+ * somebody made up could pass for something else by them.
+ */
+static bool is_hidden(uint32_t c)
+{
+	static const uint32_t ranges[][2] = {{0x80, 0x9f}, {0xad, 0xad},
+		{0x600, 0x603}, {0x6dd, 0x6dd}, {0x70f, 0x70f},
+		{0x17b4, 0x17b5}, {0x200b, 0x200f}, {0x2028, 0x202e},
+		{0x2060, 0x2064}, {0x206a, 0x206f}, {0xfeff, 0xfeff},
+		{0xfff9, 0xfffb}, {0x1d173, 0x1d17a}, {0xe0001, 0xe0001},
+		{0xe0020, 0xe007f}};
+	size_t i = 0;
+
+	while (c > ranges[i][1] && i + 1 < sizeof(ranges) / sizeof(*ranges)) {
+		i++;
+	}
+	return c >= ranges[i][0] && c <= ranges[i][1];
+}
+
+/* The character at p, of text that is UTF-8; returns its bytes. */
+static size_t decode(const uint8_t *p, uint32_t *ret)
+{
+	size_t size = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+
+	*ret = size == 1 ? p[0] : p[0] & (0x7fu >> size);
+	for (size_t i = 1; i < size; i++) {
+		*ret = *ret << 6 | (p[i] & 0x3fu);
+	}
+	return size;
+}
+
+/* What is behind the first character that may not be plain. */
+static bool put_text(dpi_output *output, const uint8_t *p, size_t size)
+{
+	size_t start = 0;
+	size_t next;
+
+	for (size_t i = 0; i < size; i = next) {
+		uint32_t c;
+
+		next = i + 1;
+		if (is_plain(p[i])) {
+			continue;
+		}
+		next = i + decode(p + i, &c);
+		if (c >= 0x80 && !is_hidden(c)) {
+			continue;
+		}
+		if (!dpi_output_append(output, p + start, i - start) ||
+			!put_escaped(output, c)) {
+			return false;
+		}
+		start = next;
+	}
+	return dpi_output_append(output, p + start, size - start);
 }
 
 bool dpi_json_string(dpi_output *output, dp_bytes text)
 {
-	const uint8_t *p = text.data;
-	size_t start = 0;
+	size_t done = 0;
 
 	if (!dpi_output_byte(output, '"')) {
 		return false;
 	}
-	for (size_t i = 0; i < text.size; i++) {
-		if (is_plain(p[i])) {
-			continue;
-		}
-		if (!dpi_output_append(output, p + start, i - start) ||
-			!put_escaped(output, p[i])) {
-			return false;
-		}
-		start = i + 1;
+	if ((size_t)(output->end - output->p) > text.size) {
+		done = copy_plain(output->p, text.data, text.size);
+		output->p += done;
 	}
-	return (start == text.size ||
-		       dpi_output_append(
-			       output, p + start, text.size - start)) &&
+	return (done == text.size ||
+		       put_text(output, (const uint8_t *)text.data + done,
+			       text.size - done)) &&
 		dpi_output_byte(output, '"');
-}
-
-/* printf() writes the point of the locale, which may be several bytes. */
-static bool put_number(dpi_output *output, const char *text)
-{
-	bool in_point = false;
-
-	for (; *text != '\0'; text++) {
-		bool is_digit = (*text >= '0' && *text <= '9') ||
-			strchr("+-e", *text) != NULL;
-
-		if ((is_digit || !in_point) &&
-			!dpi_output_byte(output,
-				is_digit ? (uint8_t)*text : (uint8_t)'.')) {
-			return false;
-		}
-		in_point = !is_digit;
-	}
-	return true;
-}
-
-/* Returns whether value needs no search for its shortest form. */
-static bool put_simple(dpi_output *output, double value, bool *ret_done)
-{
-	*ret_done = true;
-	if (isnan(value)) {
-		return dpi_output_text(output, "\"NaN\"");
-	}
-	if (isinf(value)) {
-		return dpi_output_text(
-			output, value < 0 ? "\"-Infinity\"" : "\"Infinity\"");
-	}
-	if (value == 0 && signbit(value)) {
-		return dpi_output_text(output, "-0.0");
-	}
-	if (fabs(value) < EXACT_MAX && value == trunc(value)) {
-		return dpi_json_int(output, (int64_t)value);
-	}
-	*ret_done = false;
-	return true;
-}
-
-bool dpi_json_double(dpi_output *output, double value)
-{
-	char text[NUMBER_SIZE];
-	bool is_done;
-
-	if (!put_simple(output, value, &is_done) || is_done) {
-		return is_done;
-	}
-	for (int precision = 15; precision <= 17; precision++) {
-		(void)snprintf(text, sizeof(text), "%.*g", precision, value);
-		if (memcmp(&(double){strtod(text, NULL)}, &value,
-			    sizeof(value)) == 0) {
-			break;
-		}
-	}
-	return put_number(output, text);
-}
-
-bool dpi_json_float(dpi_output *output, float value)
-{
-	char text[NUMBER_SIZE];
-	bool is_done;
-
-	if (!put_simple(output, (double)value, &is_done) || is_done) {
-		return is_done;
-	}
-	for (int precision = 6; precision <= 9; precision++) {
-		(void)snprintf(
-			text, sizeof(text), "%.*g", precision, (double)value);
-		if (memcmp(&(float){strtof(text, NULL)}, &value,
-			    sizeof(value)) == 0) {
-			break;
-		}
-	}
-	return put_number(output, text);
 }
 
 bool dpi_json_base64(dpi_output *output, dp_bytes bytes)
@@ -167,31 +185,10 @@ bool dpi_json_base64(dpi_output *output, dp_bytes bytes)
 	return true;
 }
 
-bool dpi_json_uint(dpi_output *output, uint64_t value)
-{
-	char text[20];
-	size_t at = sizeof(text);
-
-	do {
-		text[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value != 0);
-	return dpi_output_append(output, text + at, sizeof(text) - at);
-}
-
-bool dpi_json_int(dpi_output *output, int64_t value)
-{
-	if (value >= 0) {
-		return dpi_json_uint(output, (uint64_t)value);
-	}
-	return dpi_output_byte(output, '-') &&
-		dpi_json_uint(output, 0 - (uint64_t)value);
-}
-
 /* ".5" as ".500": by threes, as far as it needs. */
 static bool put_fraction(dpi_output *output, uint32_t nanos, bool is_fixed)
 {
-	char text[12];
+	uint8_t text[10] = {'.'};
 	int digits = is_fixed || nanos % 1000 != 0 ? 9
 		: nanos % 1000000 != 0             ? 6
 		: nanos != 0                       ? 3
@@ -200,7 +197,7 @@ static bool put_fraction(dpi_output *output, uint32_t nanos, bool is_fixed)
 	if (digits == 0) {
 		return true;
 	}
-	(void)snprintf(text, sizeof(text), ".%09u", nanos % 1000000000u);
+	dpi_json_digits(text + 1, 9, nanos);
 	return dpi_output_append(output, text, (size_t)digits + 1);
 }
 
@@ -208,11 +205,15 @@ bool dpi_json_timestamp(
 	dpi_output *output, int64_t seconds, int32_t nanos, bool is_fixed)
 {
 	dpi_civil t = dpi_civil_from_seconds(seconds);
-	char text[80];
-	int n = snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d",
-		(int)t.year, t.month, t.day, t.hour, t.minute, t.second);
+	uint8_t text[] = "0000-00-00T00:00:00";
 
-	return dpi_output_append(output, text, (size_t)n) &&
+	dpi_json_digits(text, 4, (uint64_t)t.year);
+	dpi_json_digits(text + 5, 2, (uint64_t)t.month);
+	dpi_json_digits(text + 8, 2, (uint64_t)t.day);
+	dpi_json_digits(text + 11, 2, (uint64_t)t.hour);
+	dpi_json_digits(text + 14, 2, (uint64_t)t.minute);
+	dpi_json_digits(text + 17, 2, (uint64_t)t.second);
+	return dpi_output_append(output, text, sizeof(text) - 1) &&
 		put_fraction(output, (uint32_t)nanos, is_fixed) &&
 		dpi_output_byte(output, 'Z');
 }

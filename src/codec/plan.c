@@ -11,12 +11,17 @@ static dp_status make_nodes(
 	dpi_plan_builder *builder, const dpi_message_type *root)
 {
 	dpi_plan *plan = builder->plan;
-	dpi_form form = plan->target == DPI_TARGET_AVRO ? DPI_FORM_RECORD
-							: DPI_FORM_ROW;
+	static const dpi_form forms[] = {
+		[DPI_TARGET_AVRO] = DPI_FORM_RECORD,
+		[DPI_TARGET_ROW] = DPI_FORM_ROW,
+		[DPI_TARGET_JSON] = DPI_FORM_OBJECT,
+	};
+	dpi_form form = forms[plan->target];
 	const dpi_plan_node **nodes;
 	dp_status st = DP_OK;
 
-	if (dpi_plan_builder_node(builder, root, form, 0) == NULL) {
+	if (dpi_plan_builder_node(builder, root, form, 0) == NULL ||
+		!dpi_plan_builder_by_name(builder)) {
 		return DP_ENOMEM;
 	}
 	for (size_t i = 0; st == DP_OK && i < builder->count; i++) {
@@ -56,8 +61,8 @@ static dp_status build(dpi_plan *plan, dpi_arena *scratch)
 	return st;
 }
 
-dp_status dpi_plan_new(dpi_plan **ret_plan, const dp_allocator *alloc,
-	dp_schema *schema, dpi_target target, dp_error **err)
+static dp_status new_plan(dpi_plan **ret_plan, const dp_allocator *alloc,
+	dp_schema *schema, dpi_target target, uint32_t json, dp_error **err)
 {
 	dpi_plan *plan = dpi_zalloc(alloc, 1, sizeof(*plan));
 	dpi_arena scratch;
@@ -71,6 +76,7 @@ dp_status dpi_plan_new(dpi_plan **ret_plan, const dp_allocator *alloc,
 	dpi_arena_init(&scratch, alloc, ARENA_LIMIT);
 	plan->schema = dp_schema_ref(schema);
 	plan->target = target;
+	plan->json = json;
 
 	st = build(plan, &scratch);
 	dpi_arena_fini(&scratch);
@@ -83,6 +89,19 @@ dp_status dpi_plan_new(dpi_plan **ret_plan, const dp_allocator *alloc,
 	}
 	*ret_plan = plan;
 	return DP_OK;
+}
+
+dp_status dpi_plan_new(dpi_plan **ret_plan, const dp_allocator *alloc,
+	dp_schema *schema, dpi_target target, dp_error **err)
+{
+	return new_plan(ret_plan, alloc, schema, target,
+		target == DPI_TARGET_JSON ? 0 : DPI_JSON_COLUMN, err);
+}
+
+dp_status dpi_plan_new_json(dpi_plan **ret_plan, const dp_allocator *alloc,
+	dp_schema *schema, uint32_t flags, dp_error **err)
+{
+	return new_plan(ret_plan, alloc, schema, DPI_TARGET_JSON, flags, err);
 }
 
 void dpi_plan_free(dpi_plan *plan)

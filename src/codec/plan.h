@@ -21,7 +21,21 @@
 typedef struct dpi_plan dpi_plan;
 typedef struct dpi_coder dpi_coder;
 
-typedef enum dpi_target { DPI_TARGET_AVRO, DPI_TARGET_ROW } dpi_target;
+typedef enum dpi_target {
+	DPI_TARGET_AVRO,
+	DPI_TARGET_ROW,
+	DPI_TARGET_JSON
+} dpi_target;
+
+/* How messages are written as JSON. */
+enum {
+	DPI_JSON_FIELD_NAMES = 1u << 0,
+	DPI_JSON_ZEROS = 1u << 1,
+	DPI_JSON_ENUM_NUMBERS = 1u << 2,
+	/* Inside of a column, where nothing is lost: unknown fields are a
+	 * member, an Any has its bytes, and -0 is read back as a double. */
+	DPI_JSON_COLUMN = 1u << 3
+};
 
 /* A fixed column in front of those of the message. */
 typedef struct dpi_column_given {
@@ -35,6 +49,11 @@ typedef struct dpi_column_given {
  */
 DP_NODISCARD dp_status dpi_plan_new(dpi_plan **ret_plan,
 	const dp_allocator *alloc, dp_schema *schema, dpi_target target,
+	dp_error **err);
+
+/* The plan for DPI_TARGET_JSON with flags. */
+DP_NODISCARD dp_status dpi_plan_new_json(dpi_plan **ret_plan,
+	const dp_allocator *alloc, dp_schema *schema, uint32_t flags,
 	dp_error **err);
 void dpi_plan_free(dpi_plan *plan);
 
@@ -89,5 +108,13 @@ size_t dpi_row_columns(const dpi_plan *plan, const dpi_column **ret_columns);
  */
 DP_NODISCARD dp_status dpi_row_encode(const dpi_plan *plan, dpi_coder *coder,
 	const void *wire, size_t size, dpi_cell *cells, dp_error **err);
+
+/*
+ * ProtoJSON: appends the text of one event to out, at most limit bytes; on
+ * failure out is as it was. Errors as dpi_avro_encode().
+ */
+DP_NODISCARD dp_status dpi_json_encode(const dpi_plan *plan, dpi_coder *coder,
+	const void *wire, size_t size, size_t limit, dpi_buf *out,
+	dp_error **err);
 
 #endif /* DPI_CODEC_PLAN_H */

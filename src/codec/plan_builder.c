@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/json_text.h"
 #include "codec/shape.h"
 #include "schema/sort.h"
 
@@ -200,6 +201,8 @@ static const dpi_plan_enum *make_enum(
 		return NULL;
 	}
 	made->type = type;
+	made->is_null =
+		strcmp(type->full_name, "google.protobuf.NullValue") == 0;
 	return fill_labels(builder, made) && fill_dense(made, builder->arena) &&
 			dpi_pointer_map_add(&builder->enums, type, 0, made)
 		? made
@@ -290,6 +293,63 @@ static bool fill_names(
 	return true;
 }
 
+/* ,"name": in the arena, by way of as much room as it can ever need. */
+static bool fill_label(
+	dpi_plan_builder *builder, const dpi_field *field, dp_bytes *ret)
+{
+	dp_bytes name = dpi_bytes_text(
+		(builder->plan->json & DPI_JSON_FIELD_NAMES) == 0 ||
+				field->is_extension
+			? field->json_name
+			: field->name);
+	dpi_buf buf = {.capacity = 6 * name.size + 4};
+	dpi_output output;
+
+	buf.limit_bytes = buf.capacity;
+	buf.data = dpi_arena_alloc(builder->scratch, buf.capacity + 1);
+	if (buf.data == NULL) {
+		return false;
+	}
+	dpi_output_begin(&output, &buf, buf.capacity);
+	(void)!(dpi_output_byte(&output, ',') &&
+		dpi_json_string(&output, name) &&
+		dpi_output_byte(&output, ':'));
+	(void)dpi_output_finish(&output);
+	*ret = dpi_bytes(
+		dpi_arena_dup(builder->arena, buf.data, buf.size), buf.size);
+	return ret->data != NULL;
+}
+
+static bool fill_labels_of(
+	dpi_plan_builder *builder, dpi_plan_node *node, dpi_plan_field *fields)
+{
+	for (size_t i = 0; i < node->field_count; i++) {
+		if (!fill_label(builder, fields[i].field, &fields[i].label)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The fields in the order in which they are written, and by number. */
+static const uint32_t *fill_order(
+	dpi_plan_builder *builder, dpi_plan_node *node)
+{
+	size_t count = node->type->field_count;
+	uint32_t *order;
+
+	node->by_number = node->type->by_number;
+	if (builder->plan->target != DPI_TARGET_JSON) {
+		return NULL;
+	}
+	order = dpi_arena_zalloc(builder->arena, count + 1, sizeof(*order));
+	for (size_t i = 0; order != NULL && i < count; i++) {
+		order[i] = (uint32_t)i;
+	}
+	node->by_number = order;
+	return node->type->by_number;
+}
+
 static bool fill_lookup(dpi_plan_builder *builder, dpi_plan_node *node)
 {
 	const dpi_message_type *type = node->type;
@@ -309,8 +369,10 @@ static bool fill_lookup(dpi_plan_builder *builder, dpi_plan_node *node)
 	}
 	memset(dense, 0xff, node->dense_count * sizeof(*dense));
 	for (size_t i = 0; i < type->field_count; i++) {
-		if (type->fields[i].number < node->dense_count) {
-			dense[type->fields[i].number] = (uint16_t)i;
+		uint32_t number = node->fields[i].field->number;
+
+		if (number < node->dense_count) {
+			dense[number] = (uint16_t)i;
 		}
 	}
 	node->dense = dense;
@@ -327,7 +389,7 @@ static bool fill_required(dpi_plan_builder *builder, dpi_plan_node *node)
 		return false;
 	}
 	for (size_t i = 0; i < type->field_count; i++) {
-		if (type->fields[i].is_required) {
+		if (node->fields[i].field->is_required) {
 			required[node->required_count++] = (uint16_t)i;
 		}
 	}
@@ -338,6 +400,7 @@ static bool fill_required(dpi_plan_builder *builder, dpi_plan_node *node)
 dp_status dpi_plan_builder_fill(dpi_plan_builder *builder, dpi_plan_node *node)
 {
 	const dpi_message_type *type = node->type;
+	const uint32_t *order;
 	dpi_plan_field *fields;
 
 	builder->field_count += type->field_count;
@@ -352,14 +415,22 @@ dp_status dpi_plan_builder_fill(dpi_plan_builder *builder, dpi_plan_node *node)
 	node->fields = fields;
 	node->field_count = type->field_count;
 	node->slot_count = type->field_count + type->oneof_count;
-	if (!fill_names(builder, node, fields) || !fill_lookup(builder, node) ||
-		!fill_required(builder, node)) {
+	order = fill_order(builder, node);
+	if (node->by_number == NULL) {
 		return DP_ENOMEM;
 	}
 	for (size_t i = 0; i < type->field_count; i++) {
-		if (!fill_field(builder, node, &type->fields[i], &fields[i])) {
+		if (!fill_field(builder, node,
+			    &type->fields[order != NULL ? order[i] : i],
+			    &fields[i])) {
 			return DP_ENOMEM;
 		}
+	}
+	if (!(node->form == DPI_FORM_OBJECT
+			    ? fill_labels_of(builder, node, fields)
+			    : fill_names(builder, node, fields)) ||
+		!fill_lookup(builder, node) || !fill_required(builder, node)) {
+		return DP_ENOMEM;
 	}
 	if (type->is_map_entry) {
 		node->key = dpi_plan_find(node, 1);

@@ -18,7 +18,8 @@ typedef struct dpi_plan_builder {
 	dpi_pointer_map enums;
 	dpi_pointer_map recursive; /* types that contain a recursive one */
 	dpi_names names;           /* of records */
-	dpi_plan_node **work;      /* every node, in order of its making */
+	bool has_any; /* which is opened: all types of the set are nodes */
+	dpi_plan_node **work; /* every node, in order of its making */
 	size_t count;
 	size_t field_count; /* of all nodes */
 } dpi_plan_builder;
@@ -39,6 +40,9 @@ bool dpi_plan_builder_init(dpi_plan_builder *builder, dpi_plan *plan,
 /* The node of type in form, made now if need be; NULL if out of memory. */
 dpi_plan_node *dpi_plan_builder_node(dpi_plan_builder *builder,
 	const dpi_message_type *type, dpi_form form, uint32_t level);
+
+/* Nodes of all that an Any may hold, if there is one to be opened. */
+bool dpi_plan_builder_by_name(dpi_plan_builder *builder);
 
 /*
  * Fills a node's tables; its children may become work. Returns DP_ENOMEM or

@@ -68,6 +68,7 @@ typedef struct dpi_plan_enum {
 	size_t count;
 	const dpi_plan_label **dense; /* of numbers 0 to dense_count - 1 */
 	size_t dense_count;
+	bool is_null; /* google.protobuf.NullValue */
 } dpi_plan_enum;
 
 typedef struct dpi_plan_field {
@@ -83,7 +84,8 @@ typedef struct dpi_plan_field {
 	const dpi_plan_node *child;
 	const dpi_plan_enum *enumeration;
 	const dpi_field *field;
-	const char *name; /* of the column, or of the JSON member */
+	const char *name; /* of the column; not in objects */
+	dp_bytes label;   /* ,"name": of the member; in objects only */
 } dpi_plan_field;
 
 /* No field has this number. */
@@ -99,13 +101,15 @@ typedef enum dpi_form {
 struct dpi_plan_node {
 	const dpi_message_type *type;
 	dpi_form form;
-	dpi_well_known shape;         /* of objects, as dpi_shape_of() */
-	const dpi_plan_field *fields; /* as declared, and one with tag 0 */
+	dpi_well_known shape; /* of objects, as dpi_shape_of() */
+	/* As declared, or by number if the target is JSON; and one, tag 0. */
+	const dpi_plan_field *fields;
 	size_t field_count;
 	size_t slot_count;         /* fields, then oneofs */
 	const dpi_plan_field *key; /* of entries of maps */
 	const dpi_plan_field *value;
-	const uint16_t *dense; /* index by number, below dense_count */
+	const uint32_t *by_number; /* indexes of fields, numbers ascending */
+	const uint16_t *dense;     /* index by number, below dense_count */
 	size_t dense_count;
 	const uint16_t *required; /* indexes */
 	size_t required_count;
@@ -119,9 +123,13 @@ struct dpi_plan {
 	dpi_arena arena; /* has the plan, too */
 	dp_schema *schema;
 	dpi_target target;
+	uint32_t json;                     /* DPI_JSON_* */
 	const dpi_plan_node *const *nodes; /* the root first */
 	size_t node_count;
 	size_t widest; /* most slots of a node */
+	/* Nodes that an Any may hold, by full name. */
+	const dpi_plan_node **by_name;
+	size_t by_name_count;
 	const dpi_column *columns;
 	size_t column_count;
 };
@@ -140,6 +148,9 @@ static inline const dpi_plan_field *dpi_plan_find(
 	}
 	return dpi_plan_sparse(node, number);
 }
+
+/* The node of a message that an Any may hold, or NULL. */
+const dpi_plan_node *dpi_plan_find_type(const dpi_plan *plan, dp_bytes name);
 
 /* The label of a number that is not in enumeration->dense, or NULL. */
 const dpi_plan_label *dpi_plan_enum_sparse(

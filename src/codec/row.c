@@ -133,7 +133,8 @@ static bool set_time(dpi_coder *coder, dpi_output *output, dpi_cell *cell,
 	dpi_time_value time;
 	int64_t nanos;
 
-	if (!dpi_value_time(coder, field, slot, &time)) {
+	if (!dpi_value_time(
+		    coder, field->child, dpi_slot_pieces(coder, slot), &time)) {
 		return false;
 	}
 	if (field->kind == DPI_KIND_TIMESTAMP) {

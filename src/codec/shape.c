@@ -96,6 +96,11 @@ dpi_well_known dpi_shape_of(const dpi_message_type *type)
 	case DPI_WKT_LIST_VALUE:
 		is_that = is_list(type) && is_value_family(first->message);
 		break;
+	case DPI_WKT_ANY:
+		is_that = type->field_count == 2 &&
+			has(type, 1, DPI_TYPE_STRING, false) &&
+			has(type, 2, DPI_TYPE_BYTES, false);
+		break;
 	case DPI_WKT_FIELD_MASK:
 		is_that = type->field_count == 1 &&
 			has(type, 1, DPI_TYPE_STRING, true);

@@ -48,15 +48,13 @@ static bool check_duration(dpi_coder *coder, dpi_time_value time)
 	return true;
 }
 
-bool dpi_value_time(dpi_coder *coder, const dpi_plan_field *field,
-	const dpi_slot *slot, dpi_time_value *ret)
+bool dpi_value_time(dpi_coder *coder, const dpi_plan_node *node, dpi_run pieces,
+	dpi_time_value *ret)
 {
-	const dpi_plan_node *node = field->child;
 	dpi_frame *frame = dpi_coder_enter(coder, node);
 	size_t seconds;
 
-	if (frame == NULL ||
-		!dpi_scan(coder, frame, dpi_slot_pieces(coder, slot))) {
+	if (frame == NULL || !dpi_scan(coder, frame, pieces)) {
 		return false;
 	}
 	/* Two fields, and seconds are number 1 of whichever comes first. */
@@ -64,8 +62,8 @@ bool dpi_value_time(dpi_coder *coder, const dpi_plan_field *field,
 	ret->seconds = (int64_t)dpi_frame_slot(frame, seconds)->bits;
 	ret->nanos = (int32_t)dpi_frame_slot(frame, 1 - seconds)->bits;
 	dpi_coder_leave_text(coder);
-	return field->kind == DPI_KIND_TIMESTAMP ? check_timestamp(coder, *ret)
-						 : check_duration(coder, *ret);
+	return node->shape == DPI_WKT_TIMESTAMP ? check_timestamp(coder, *ret)
+						: check_duration(coder, *ret);
 }
 
 bool dpi_value_nanos(dpi_coder *coder, dpi_time_value time, int64_t *ret)

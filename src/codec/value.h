@@ -94,8 +94,9 @@ typedef struct dpi_time_value {
 	int32_t nanos;
 } dpi_time_value;
 
-DP_NODISCARD bool dpi_value_time(dpi_coder *coder, const dpi_plan_field *field,
-	const dpi_slot *slot, dpi_time_value *ret);
+/* node is of a Timestamp or Duration. */
+DP_NODISCARD bool dpi_value_time(dpi_coder *coder, const dpi_plan_node *node,
+	dpi_run pieces, dpi_time_value *ret);
 
 /* A Duration in nanoseconds; false, and remembered, if it is too long. */
 DP_NODISCARD bool dpi_value_nanos(

@@ -141,6 +141,9 @@ const dpi_message_type *dpi_types_find(
 /* What a schema of the registry holds for plans. Borrowed from it. */
 const dpi_message_type *dpi_schema_root(const dp_schema *schema);
 
+const dpi_types *dpi_schema_types(const dp_schema *schema);
+const dp_allocator *dpi_schema_alloc(const dp_schema *schema);
+
 /*
  * A schema outside any registry, version 1: for tests and tools. Errors as
  * dpi_types_load(), and DP_ENOTFOUND for the type.

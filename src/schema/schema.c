@@ -201,3 +201,13 @@ const dpi_message_type *dpi_schema_root(const dp_schema *schema)
 {
 	return schema->root;
 }
+
+const dpi_types *dpi_schema_types(const dp_schema *schema)
+{
+	return &schema->types;
+}
+
+const dp_allocator *dpi_schema_alloc(const dp_schema *schema)
+{
+	return schema->alloc;
+}

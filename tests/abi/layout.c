@@ -30,6 +30,11 @@ SIZE(dp_attribute, 16);
 AT(dp_attribute, name, 0);
 AT(dp_attribute, value, 8);
 
+SIZE(dp_codec_options, 24);
+AT(dp_codec_options, struct_size, 0);
+AT(dp_codec_options, json, 8);
+AT(dp_codec_options, limit_bytes, 16);
+
 SIZE(dp_event, 136);
 AT(dp_event, struct_size, 0);
 AT(dp_event, type, 8);
@@ -233,6 +238,8 @@ int main(void)
 {
 	int bad = 0;
 
+	INIT_IS_DEFAULT(
+		dp_codec_options, DP_CODEC_OPTIONS_INIT, sizeof(size_t));
 	INIT_IS_DEFAULT(dp_event, DP_EVENT_INIT, sizeof(size_t));
 	INIT_IS_DEFAULT(dp_file_sink_options, DP_FILE_SINK_OPTIONS_INIT,
 		sizeof(size_t));

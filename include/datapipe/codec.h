@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DATAPIPE_CODEC_H
+#define DATAPIPE_CODEC_H
+
+/**
+ * @file
+ * Messages as ProtoJSON, by a schema that is known at run time: what sinks do
+ * with events, for programs that want one event at a time.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <datapipe/bytes.h>
+#include <datapipe/export.h>
+#include <datapipe/registry.h>
+#include <datapipe/status.h>
+
+DP_BEGIN_DECLS
+
+/**
+ * A schema compiled, and memory to work in that is kept from event to event.
+ * One thread at a time; threads that each have a codec share the schema.
+ */
+typedef struct dp_codec dp_codec;
+
+/** Flags of dp_codec_options::json. */
+enum {
+	/** Members have the names of the fields: `user_id`, not `userId`. */
+	DP_JSON_FIELD_NAMES = 1u << 0,
+	/**
+	 * Fields without presence are there when they are zero, and lists and
+	 * maps when they are empty.
+	 */
+	DP_JSON_ZEROS = 1u << 1,
+	/** Enums are numbers. */
+	DP_JSON_ENUM_NUMBERS = 1u << 2
+};
+
+/** Options of dp_codec_new(); 0 means the default. */
+typedef struct dp_codec_options {
+	/** Set by the INIT macro. */
+	size_t struct_size;
+	/** DP_JSON_* flags. */
+	uint64_t json;
+	/** Most bytes of one result. 0: 64 MiB. */
+	size_t limit_bytes;
+} dp_codec_options;
+
+/** Initializer of #dp_codec_options. */
+#define DP_CODEC_OPTIONS_INIT \
+	{ \
+		sizeof(dp_codec_options), 0, 0 \
+	}
+
+/**
+ * Compiles a schema.
+ *
+ * @param ret_codec  receives the codec; untouched on failure
+ * @param schema     schema; the codec takes a reference of its own
+ * @param opts       options, or NULL
+ * @param err        why, or NULL
+ * @errors           DP_EINVAL, DP_EABI, DP_ENOMEM
+ *                   DP_ETOOBIG  more than 500,000 fields
+ * @owns             the caller, who calls dp_codec_free() before the runtime
+ *                   of the schema's registry goes
+ * @thread           any
+ * @since            0.1
+ */
+DP_API DP_NODISCARD dp_status dp_codec_new(dp_codec **ret_codec,
+	dp_schema *schema, const dp_codec_options *opts, dp_error **err);
+
+/**
+ * Frees a codec, and what it returned last.
+ *
+ * @param codec  codec, or NULL
+ * @thread       any, but only one
+ * @since        0.1
+ */
+DP_API void dp_codec_free(dp_codec *codec);
+
+/**
+ * Writes a message as ProtoJSON: one line without spaces, members by the
+ * numbers of their fields, maps by their keys, text that is safe inside HTML.
+ * Fields that the schema does not know are left out. An Any is shown with its
+ * fields if the schema has its type.
+ *
+ * Once a codec has seen its largest event, this allocates nothing.
+ *
+ * @param codec     codec
+ * @param wire      serialized message; at most 16 MiB
+ * @param ret_json  receives the text, in UTF-8 and without a NUL; untouched
+ *                  on failure
+ * @param err       why, with the path of the field, or NULL
+ * @errors          DP_ESCHEMA  not such a message; a required field is
+ *                              missing; a value that JSON has no form for;
+ *                              an Any of a type that the schema lacks
+ *                  DP_ETOOBIG  over a limit that the message names
+ *                  DP_EINVAL, DP_ENOMEM
+ * @owns            the codec: the text lives until its next call
+ * @thread          one at a time
+ * @since           0.1
+ */
+DP_API DP_NODISCARD dp_status dp_codec_to_json(
+	dp_codec *codec, dp_bytes wire, dp_bytes *ret_json, dp_error **err);
+
+DP_END_DECLS
+
+#endif /* DATAPIPE_CODEC_H */

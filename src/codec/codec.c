@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <datapipe/codec.h>
+
+#include "base/adopt.h"
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "codec/plan.h"
+#include "schema/descriptor.h"
+
+#define LIMIT_DEFAULT ((size_t)64 << 20)
+
+/* Results over this are given back at the next call. */
+#define KEEP_BYTES ((size_t)2 << 20)
+
+#define FLAGS_KNOWN (DP_JSON_FIELD_NAMES | DP_JSON_ZEROS | DP_JSON_ENUM_NUMBERS)
+
+_Static_assert(DP_JSON_FIELD_NAMES == (int)DPI_JSON_FIELD_NAMES &&
+		DP_JSON_ZEROS == (int)DPI_JSON_ZEROS &&
+		DP_JSON_ENUM_NUMBERS == (int)DPI_JSON_ENUM_NUMBERS,
+	"flags are handed on as they are");
+
+struct dp_codec {
+	const dp_allocator *alloc;
+	size_t limit;
+	dpi_plan *plan;
+	dpi_coder *coder;
+	dpi_buf json;
+};
+
+void dp_codec_free(dp_codec *codec)
+{
+	if (codec == NULL) {
+		return;
+	}
+	dpi_buf_fini(&codec->json);
+	dpi_coder_free(codec->coder);
+	dpi_plan_free(codec->plan);
+	dpi_free(codec->alloc, codec, 1, sizeof(*codec));
+}
+
+static dp_status check(dp_codec **ret_codec, const dp_schema *schema,
+	const dp_codec_options *given, dp_codec_options *opts, dp_error **err)
+{
+	dp_status st;
+
+	if (ret_codec == NULL || schema == NULL) {
+		return dpi_error_set(err, DP_EINVAL, "a codec needs a schema");
+	}
+	st = dpi_adopt(opts, sizeof(*opts), given,
+		DPI_SIZE_UP_TO(dp_codec_options, limit_bytes), "codec options",
+		"DP_CODEC_OPTIONS_INIT", err);
+	if (st == DP_OK && (opts->json & ~(uint64_t)FLAGS_KNOWN) != 0) {
+		st = dpi_error_set(err, DP_EINVAL,
+			"codec options have an unknown flag of JSON");
+	}
+	return st;
+}
+
+dp_status dp_codec_new(dp_codec **ret_codec, dp_schema *schema,
+	const dp_codec_options *opts, dp_error **err)
+{
+	const dp_allocator *alloc;
+	dp_codec_options options;
+	dp_codec *codec;
+	dp_status st = check(ret_codec, schema, opts, &options, err);
+
+	if (st != DP_OK) {
+		return st;
+	}
+	alloc = dpi_schema_alloc(schema);
+	codec = dpi_zalloc(alloc, 1, sizeof(*codec));
+	if (codec == NULL) {
+		return dpi_error_set(err, DP_ENOMEM, "no memory for a codec");
+	}
+	codec->alloc = alloc;
+	codec->limit =
+		options.limit_bytes != 0 ? options.limit_bytes : LIMIT_DEFAULT;
+	dpi_buf_init(&codec->json, alloc, codec->limit);
+	st = dpi_plan_new_json(
+		&codec->plan, alloc, schema, (uint32_t)options.json, err);
+	if (st == DP_OK) {
+		st = dpi_coder_new(&codec->coder, alloc, err);
+	}
+	if (st != DP_OK) {
+		dp_codec_free(codec);
+		return st;
+	}
+	*ret_codec = codec;
+	return DP_OK;
+}
+
+/* Empty, and small again after an event that was larger than most. */
+static void begin(dpi_buf *buf)
+{
+	if (buf->capacity > KEEP_BYTES) {
+		dpi_buf_fini(buf);
+	}
+	dpi_buf_clear(buf);
+}
+
+dp_status dp_codec_to_json(
+	dp_codec *codec, dp_bytes wire, dp_bytes *ret_json, dp_error **err)
+{
+	dp_status st;
+
+	if (codec == NULL || ret_json == NULL ||
+		(wire.data == NULL && wire.size > 0)) {
+		return dpi_error_set(err, DP_EINVAL,
+			"a codec needs a message and a place for its JSON");
+	}
+	begin(&codec->json);
+	st = dpi_json_encode(codec->plan, codec->coder, wire.data, wire.size,
+		codec->limit, &codec->json, err);
+	if (st == DP_OK) {
+		*ret_json = dpi_bytes(codec->json.data, codec->json.size);
+	}
+	return st;
+}
