@@ -15,10 +15,6 @@
 /* What is rare stays out of the loop over columns. */
 #define NOINLINE __attribute__((noinline))
 
-/* Events that are scanned after one that did not fit: others of its writer
- * will not fit either. */
-#define SCANS 63
-
 static bool put_record(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_node *node, dpi_run pieces);
 
@@ -353,7 +349,7 @@ dp_status dpi_avro_encode(const dpi_plan *plan, dpi_coder *coder,
 	} else if (!is_done && coder->failed != DP_ENOMEM) {
 		coder->is_straight = false;
 		is_done = encode_once(plan, coder, wire, size, out);
-		coder->scans_left = is_done ? SCANS : 0;
+		coder->scans_left = is_done ? DPI_CODER_SCANS : 0;
 	}
 	return is_done ? DP_OK : dpi_coder_report(coder, plan, err);
 }

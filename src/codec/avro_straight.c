@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/avro_datum.h"
+#include "codec/straight.h"
 
 /*
  * Columns are written while fields are read. What is absent is written when a
@@ -9,9 +10,6 @@
  */
 
 #define NOINLINE __attribute__((noinline))
-
-/* Entries of a map that are sorted here. */
-#define ENTRIES_MAX 8
 
 /* An empty value as its column has it. */
 static NOINLINE bool put_default(
@@ -32,58 +30,6 @@ static inline bool put_absent(
 		return !f->field->is_required;
 	}
 	return put_default(coder, output, f);
-}
-
-static inline uint32_t offset_of(const dpi_coder *coder, const uint8_t *p)
-{
-	return (uint32_t)(p - coder->wire);
-}
-
-static inline const uint8_t *read_span(const dpi_coder *coder, const uint8_t *p,
-	const uint8_t *end, dpi_slot *ret)
-{
-	uint64_t size;
-
-	p = dpi_wire_varint(p, end, &size);
-	if (p == NULL || size > (uint64_t)(end - p)) {
-		return NULL;
-	}
-	ret->start = offset_of(coder, p);
-	ret->size = (uint32_t)size;
-	return p + size;
-}
-
-/* A value as dpi_scan() puts it into a slot. */
-static inline const uint8_t *read_value(const dpi_coder *coder, dpi_read read,
-	const uint8_t *p, const uint8_t *end, dpi_slot *ret)
-{
-	uint64_t bits;
-
-	ret->count = 1;
-	switch (read) {
-	case DPI_READ_VARINT:
-	case DPI_READ_ENUM:
-		p = dpi_wire_varint(p, end, &bits);
-		ret->bits = bits;
-		return p;
-	case DPI_READ_BYTES:
-	case DPI_READ_MESSAGE:
-		return read_span(coder, p, end, ret);
-	case DPI_READ_FIXED64:
-		if (end - p < 8) {
-			return NULL;
-		}
-		ret->bits = dpi_load_u64(p);
-		return p + 8;
-	case DPI_READ_FIXED32:
-		if (end - p < 4) {
-			return NULL;
-		}
-		ret->bits = dpi_load_u32(p);
-		return p + 4;
-	default:
-		return NULL;
-	}
 }
 
 /* The kinds that most fields are of; there is DPI_DATUM_ROOM. */
@@ -118,23 +64,6 @@ static inline bool put_value(dpi_coder *coder, dpi_output *output,
 	}
 }
 
-/* Another member of a oneof that has one would replace it. */
-static bool choose(dpi_frame *frame, const dpi_plan_field *f)
-{
-	if (dpi_frame_has(frame, f->oneof)) {
-		return false;
-	}
-	dpi_frame_set(frame, f->oneof);
-	frame->slots[f->oneof].bits = (uint64_t)(f - frame->node->fields);
-	return true;
-}
-
-/* A closed enum's other numbers are unknown fields. */
-static bool is_known(const dpi_plan_field *f, const dpi_slot *slot)
-{
-	return dpi_plan_enum_find(f->enumeration, (int32_t)slot->bits) != NULL;
-}
-
 static inline bool put_span(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_field *f, const dpi_slot *slot)
 {
@@ -160,55 +89,35 @@ static inline const uint8_t *put_single(dpi_coder *coder, dpi_output *output,
 {
 	dpi_slot slot = {.count = 1};
 
-	if ((f->oneof != 0 && !choose(frame, f)) ||
+	if ((f->oneof != 0 && !dpi_straight_choose(frame, f)) ||
 		!dpi_output_need(output, DPI_DATUM_ROOM)) {
 		return NULL;
 	}
 	*output->p++ = 2;
 	if (f->read == DPI_READ_BYTES) {
-		p = read_span(coder, p, end, &slot);
+		p = dpi_straight_span(coder, p, end, &slot);
 		return p != NULL && put_span(coder, output, f, &slot) ? p
 								      : NULL;
 	}
 	if (f->read == DPI_READ_MESSAGE) {
-		p = read_span(coder, p, end, &slot);
+		p = dpi_straight_span(coder, p, end, &slot);
 		return p != NULL && put_inner(coder, output, f, &slot) ? p
 								       : NULL;
 	}
-	p = read_value(coder, f->read, p, end, &slot);
-	if (p == NULL || (f->read == DPI_READ_ENUM && !is_known(f, &slot))) {
+	p = dpi_straight_value(coder, f->read, p, end, &slot);
+	if (p == NULL ||
+		(f->read == DPI_READ_ENUM &&
+			!dpi_straight_is_known(f, &slot))) {
 		return NULL;
 	}
 	return put_value(coder, output, f, &slot) ? p : NULL;
-}
-
-/* How many fields with the tag of f, whose first value is at p, follow one
- * another; ret_end is behind the last. 0 if that cannot be said. */
-static uint32_t count_fields(const dpi_coder *coder, const dpi_plan_field *f,
-	const uint8_t *p, const uint8_t *end, const uint8_t **ret_end)
-{
-	uint32_t count = 0;
-	uint32_t tag;
-
-	do {
-		dpi_slot slot;
-
-		p = read_value(coder, f->element, p, end, &slot);
-		if (p == NULL) {
-			return 0;
-		}
-		count++;
-		*ret_end = p;
-		p = p < end ? dpi_wire_get_tag(p, end, &tag) : NULL;
-	} while (p != NULL && tag == f->tag);
-	return count;
 }
 
 static NOINLINE const uint8_t *put_array(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_field *f, const uint8_t *p, const uint8_t *end)
 {
 	const uint8_t *last = NULL;
-	uint32_t count = count_fields(coder, f, p, end, &last);
+	uint32_t count = dpi_straight_count(coder, f, p, end, &last);
 	uint32_t tag;
 
 	if (count == 0 || !dpi_datum_long(output, count)) {
@@ -217,7 +126,7 @@ static NOINLINE const uint8_t *put_array(dpi_coder *coder, dpi_output *output,
 	for (uint32_t i = 0; i < count; i++) {
 		dpi_slot slot;
 
-		p = read_value(coder, f->element, p, last, &slot);
+		p = dpi_straight_value(coder, f->element, p, last, &slot);
 		if (!dpi_output_need(output, DPI_DATUM_ROOM) ||
 			!put_value(coder, output, f, &slot)) {
 			return NULL;
@@ -252,7 +161,7 @@ static NOINLINE const uint8_t *put_packed(dpi_coder *coder, dpi_output *output,
 	dpi_slot slot;
 	int64_t count;
 
-	end = read_span(coder, p, end, &slot);
+	end = dpi_straight_span(coder, p, end, &slot);
 	if (end == NULL) {
 		return NULL;
 	}
@@ -262,7 +171,7 @@ static NOINLINE const uint8_t *put_packed(dpi_coder *coder, dpi_output *output,
 		return NULL;
 	}
 	while (p < end) {
-		p = read_value(coder, f->element, p, end, &slot);
+		p = dpi_straight_value(coder, f->element, p, end, &slot);
 		if (p == NULL || !dpi_output_need(output, DPI_DATUM_ROOM) ||
 			!put_value(coder, output, f, &slot)) {
 			return NULL;
@@ -271,70 +180,8 @@ static NOINLINE const uint8_t *put_packed(dpi_coder *coder, dpi_output *output,
 	return dpi_output_byte(output, 0) ? p : NULL;
 }
 
-typedef struct entry {
-	dpi_slot key;
-	dpi_slot value;
-} entry;
-
-/* An entry as nearly all are: key and value once each, in this order. */
-static const uint8_t *read_entry(const dpi_coder *coder,
-	const dpi_plan_node *node, const uint8_t *p, const uint8_t *end,
-	entry *ret)
-{
-	dpi_slot whole;
-	uint32_t tag;
-
-	end = read_span(coder, p, end, &whole);
-	if (end == NULL) {
-		return NULL;
-	}
-	p = coder->wire + whole.start;
-	p = p < end ? dpi_wire_get_tag(p, end, &tag) : NULL;
-	p = p != NULL && tag == node->key->tag
-		? read_value(coder, node->key->element, p, end, &ret->key)
-		: NULL;
-	p = p != NULL && p < end ? dpi_wire_get_tag(p, end, &tag) : NULL;
-	p = p != NULL && tag == node->value->tag
-		? read_value(coder, node->value->element, p, end, &ret->value)
-		: NULL;
-	return p == end ? end : NULL;
-}
-
-static int compare_texts(dp_bytes a, dp_bytes b)
-{
-	size_t size = a.size < b.size ? a.size : b.size;
-	int order = size > 0 ? memcmp(a.data, b.data, size) : 0;
-
-	return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
-/* Puts an entry where its key belongs, or in place of the one that has it. */
-static size_t insert(const dpi_coder *coder, entry *entries, size_t count,
-	const entry *added)
-{
-	dp_bytes key = dpi_value_bytes(coder, &added->key);
-	size_t k = count;
-
-	while (k > 0) {
-		int order = compare_texts(
-			key, dpi_value_bytes(coder, &entries[k - 1].key));
-
-		if (order == 0) {
-			entries[k - 1] = *added;
-			return count;
-		}
-		if (order > 0) {
-			break;
-		}
-		k--;
-	}
-	memmove(entries + k + 1, entries + k, (count - k) * sizeof(*entries));
-	entries[k] = *added;
-	return count + 1;
-}
-
 static bool put_entries(dpi_coder *coder, dpi_output *output,
-	const dpi_plan_node *node, const entry *entries, size_t count)
+	const dpi_plan_node *node, const dpi_entry *entries, size_t count)
 {
 	if (!dpi_datum_long(output, (int64_t)count)) {
 		return false;
@@ -353,48 +200,12 @@ static bool put_entries(dpi_coder *coder, dpi_output *output,
 static const uint8_t *put_few(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_field *f, const uint8_t *p, const uint8_t *end)
 {
-	entry entries[ENTRIES_MAX];
-	size_t count = 0;
-	uint32_t tag;
+	dpi_entry entries[DPI_FEW_ENTRIES];
+	size_t count = dpi_straight_entries(coder, f->child, p, end, entries);
 
-	while (p != end) {
-		entry added;
-
-		p = read_entry(coder, f->child, p, end, &added);
-		if (p == NULL) {
-			return NULL;
-		}
-		count = insert(coder, entries, count, &added);
-		p = p < end ? dpi_wire_get_tag(p, end, &tag) : p;
-	}
-	return put_entries(coder, output, f->child, entries, count) ? p : NULL;
-}
-
-/* The way of all maps. */
-static const uint8_t *put_sorted(dpi_coder *coder, dpi_output *output,
-	dpi_frame *frame, uint32_t count, const uint8_t *field,
-	const uint8_t *end)
-{
-	const dpi_run run = {offset_of(coder, field), offset_of(coder, end), 0};
-	dpi_slot slot = {.count = count};
-	dp_status st;
-
-	slot.first = (uint32_t)(coder->runs.size / sizeof(run));
-	slot.last = slot.first;
-	st = dpi_buf_append(&coder->runs, &run, sizeof(run));
-	if (st != DP_OK) {
-		(void)dpi_coder_fail_buffer(coder, st);
-		return NULL;
-	}
-	return dpi_datum_map(coder, output, frame, &slot) ? end : NULL;
-}
-
-/* Texts to what is not a message are sorted here, if they are few. */
-static bool is_simple(const dpi_plan_node *node)
-{
-	return node->key == node->fields &&
-		node->key->kind == DPI_KIND_STRING && node->value != NULL &&
-		node->value->element < DPI_READ_ENUM;
+	return count > 0 && put_entries(coder, output, f->child, entries, count)
+		? end
+		: NULL;
 }
 
 static NOINLINE const uint8_t *put_map(dpi_coder *coder, dpi_output *output,
@@ -404,16 +215,18 @@ static NOINLINE const uint8_t *put_map(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_field *value = f->child->value;
 	const uint8_t *last = NULL;
 	const uint8_t *done = NULL;
-	uint32_t count = count_fields(coder, f, p, end, &last);
+	uint32_t count = dpi_straight_count(coder, f, p, end, &last);
+	dpi_slot slot;
 
 	if (count == 0 || (value != NULL && value->read == DPI_READ_ENUM)) {
 		return NULL;
 	}
-	if (count <= ENTRIES_MAX && is_simple(f->child)) {
+	if (count <= DPI_FEW_ENTRIES && dpi_straight_is_simple(f->child)) {
 		done = put_few(coder, output, f, p, last);
 	}
-	if (done == NULL && coder->failed == DP_OK && output->failed == DP_OK) {
-		done = put_sorted(coder, output, frame, count, field, last);
+	if (done == NULL && coder->failed == DP_OK && output->failed == DP_OK &&
+		dpi_straight_slot(coder, count, field, last, &slot)) {
+		done = dpi_datum_map(coder, output, frame, &slot) ? last : NULL;
 	}
 	return done;
 }
@@ -436,12 +249,6 @@ static inline const uint8_t *put_field(dpi_coder *coder, dpi_output *output,
 			     : put_packed(coder, output, f, p, end);
 }
 
-/* Whether the tag at p is one byte and that of f, as most are. */
-static inline bool is_tag(const uint8_t *p, const dpi_plan_field *f)
-{
-	return *p == f->tag && *p >= 8 && *p < 0x80;
-}
-
 /* All fields, and what is absent between them; returns the column after the
  * last one. */
 static inline const dpi_plan_field *put_fields(dpi_coder *coder,
@@ -454,7 +261,7 @@ static inline const dpi_plan_field *put_fields(dpi_coder *coder,
 		const uint8_t *field = p;
 		uint32_t tag;
 
-		if (is_tag(p, f)) {
+		if (dpi_straight_is_tag(p, f)) {
 			tag = *p++;
 		} else {
 			p = dpi_wire_get_tag(p, end, &tag);

@@ -17,6 +17,10 @@
 
 #define DPI_CODER_FLOOR (1u << 20)
 
+/* Events that are scanned after one that did not fit the straight way: others
+ * of its writer will not fit either. */
+#define DPI_CODER_SCANS 63
+
 /* Most bytes of an event. */
 #define DPI_WIRE_MAX (16u << 20)
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "codec/json_straight.h"
 #include "codec/json_text.h"
 #include "codec/json_well_known.h"
 #include "codec/map_order.h"
@@ -80,11 +81,18 @@ static bool put_float(const dpi_coder *coder, dpi_output *output, float value)
 			  : dpi_json_float(output, value);
 }
 
-bool dpi_json_value(dpi_coder *coder, dpi_output *output,
-	const dpi_plan_field *field, const dpi_slot *slot)
+static bool put_string(
+	dpi_coder *coder, dpi_output *output, const dpi_slot *slot)
 {
 	dp_bytes text;
 
+	return dpi_value_text(coder, slot, &text) &&
+		dpi_json_string(output, text);
+}
+
+bool dpi_json_value(dpi_coder *coder, dpi_output *output,
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
 	switch (field->kind) {
 	case DPI_KIND_BOOL:
 		return dpi_output_text(
@@ -105,8 +113,7 @@ bool dpi_json_value(dpi_coder *coder, dpi_output *output,
 	case DPI_KIND_DOUBLE:
 		return put_double(coder, output, dpi_value_double(slot->bits));
 	case DPI_KIND_STRING:
-		return dpi_value_text(coder, slot, &text) &&
-			dpi_json_string(output, text);
+		return put_string(coder, output, slot);
 	case DPI_KIND_BYTES:
 		return dpi_json_base64(output, dpi_value_bytes(coder, slot));
 	case DPI_KIND_ENUM:
@@ -219,31 +226,6 @@ bool dpi_json_repeated(dpi_coder *coder, dpi_output *output,
 			     : put_array(coder, output, field, slot);
 }
 
-/* A field without presence is there only if it is not zero. */
-static bool is_shown(const dpi_plan_field *field, const dpi_slot *slot)
-{
-	if (field->is_repeated) {
-		return slot->count > 0;
-	}
-	switch (field->has_presence ? DPI_KIND_RECORD : field->kind) {
-	case DPI_KIND_STRING:
-	case DPI_KIND_BYTES:
-		return slot->size > 0;
-	case DPI_KIND_UINT64:
-	case DPI_KIND_FLOAT:
-	case DPI_KIND_DOUBLE:
-		return slot->bits != 0;
-	case DPI_KIND_RECORD:
-	case DPI_KIND_TIMESTAMP:
-	case DPI_KIND_DURATION:
-	case DPI_KIND_WRAPPER:
-	case DPI_KIND_JSON:
-		return true;
-	default:
-		return dpi_value_int(field->kind, slot->bits) != 0;
-	}
-}
-
 static bool put_member(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_field *field, const dpi_slot *slot, bool is_first)
 {
@@ -283,7 +265,8 @@ static bool put_members(
 		const dpi_plan_field *field = &node->fields[i];
 		const dpi_slot *slot = dpi_frame_slot(frame, i);
 
-		if (!(slot != &dpi_slot_empty && is_shown(field, slot)) &&
+		if (!(slot != &dpi_slot_empty &&
+			    dpi_json_is_shown(field, slot)) &&
 			!(has_zeros && !field->has_presence)) {
 			continue;
 		}
@@ -385,6 +368,13 @@ static bool put_any(dpi_coder *coder, dpi_output *output,
 	return dpi_output_byte(output, '}');
 }
 
+/* Not in a column of a datum that goes straight. */
+static bool goes_straight(const dpi_coder *coder)
+{
+	return coder->is_straight &&
+		(coder->json & (DPI_JSON_COLUMN | DPI_JSON_ZEROS)) == 0;
+}
+
 bool dpi_json_message(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_node *node, dpi_run pieces)
 {
@@ -406,27 +396,23 @@ bool dpi_json_message(dpi_coder *coder, dpi_output *output,
 	case DPI_WKT_FIELD_MASK:
 		return dpi_json_field_mask(coder, output, node, pieces);
 	default:
-		return put_object(coder, output, node, pieces);
+		return (goes_straight(coder) ? dpi_json_straight : put_object)(
+			coder, output, node, pieces);
 	}
 }
 
-static bool put_root(dpi_coder *coder, dpi_output *output, size_t size)
+/* Straight, if it goes; output's failure is the coder's. */
+static bool encode_once(const dpi_plan *plan, dpi_coder *coder,
+	const void *wire, size_t size, size_t limit, dpi_buf *out)
 {
-	return dpi_json_message(coder, output, coder->plan->nodes[0],
-		(dpi_run){0, (uint32_t)size, 0});
-}
-
-dp_status dpi_json_encode(const dpi_plan *plan, dpi_coder *coder,
-	const void *wire, size_t size, size_t limit, dpi_buf *out,
-	dp_error **err)
-{
+	const dpi_run all = {0, (uint32_t)size, 0};
 	dpi_output output;
 
 	if (dpi_coder_begin(coder, plan, wire, size) != DP_OK) {
-		return dpi_coder_report(coder, plan, err);
+		return false;
 	}
 	dpi_output_begin(&output, out, limit);
-	if (!put_root(coder, &output, size)) {
+	if (!dpi_json_message(coder, &output, plan->nodes[0], all)) {
 		if (coder->failed == DP_OK && output.failed != DP_OK) {
 			(void)dpi_coder_fail(coder, output.failed,
 				output.failed == DP_ETOOBIG
@@ -435,7 +421,25 @@ dp_status dpi_json_encode(const dpi_plan *plan, dpi_coder *coder,
 		}
 		output.failed = DP_ESCHEMA; /* has it take all back */
 	}
-	return dpi_output_finish(&output) == DP_OK
-		? DP_OK
-		: dpi_coder_report(coder, plan, err);
+	return dpi_output_finish(&output) == DP_OK;
+}
+
+dp_status dpi_json_encode(const dpi_plan *plan, dpi_coder *coder,
+	const void *wire, size_t size, size_t limit, dpi_buf *out,
+	dp_error **err)
+{
+	bool tries = coder->scans_left == 0;
+	bool is_done;
+
+	coder->is_straight = tries;
+	is_done = encode_once(plan, coder, wire, size, limit, out);
+	if (!tries) {
+		coder->scans_left--;
+	} else if (!is_done && coder->failed != DP_ENOMEM) {
+		coder->is_straight = false;
+		is_done = encode_once(plan, coder, wire, size, limit, out);
+		coder->scans_left = is_done ? DPI_CODER_SCANS : 0;
+	}
+	coder->is_straight = false;
+	return is_done ? DP_OK : dpi_coder_report(coder, plan, err);
 }

@@ -2,15 +2,16 @@
 #ifndef DPI_CODEC_JSON_H
 #define DPI_CODEC_JSON_H
 
-#include "codec/coder.h"
+#include "codec/value.h"
 
 /*
  * Messages as text, by the rules of ProtoJSON: 64-bit integers, bytes and
  * times are strings, fields without presence are left out when they are zero.
- * Three things differ, so that nothing is lost: an object whose message has
+ * Maps are in the order of their keys.
+ *
+ * In columns (DPI_JSON_COLUMN) nothing is lost: an object whose message has
  * fields that the schema does not know ends with a member `_unknown`, their
- * bytes in Base64; Any is an object with typeUrl and value; and maps are in
- * the order of their keys.
+ * bytes in Base64, and Any is an object with typeUrl and value.
  *
  * All return false when something is wrong, which coder or output remembers.
  */
@@ -26,5 +27,31 @@ DP_NODISCARD bool dpi_json_value(dpi_coder *coder, dpi_output *output,
 /* All values of a repeated one: an array; of a map: an object. */
 DP_NODISCARD bool dpi_json_repeated(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_field *field, const dpi_slot *slot);
+
+/* A field without presence is there only if it is not zero. */
+static inline bool dpi_json_is_shown(
+	const dpi_plan_field *field, const dpi_slot *slot)
+{
+	if (field->is_repeated) {
+		return slot->count > 0;
+	}
+	switch (field->has_presence ? DPI_KIND_RECORD : field->kind) {
+	case DPI_KIND_STRING:
+	case DPI_KIND_BYTES:
+		return slot->size > 0;
+	case DPI_KIND_UINT64:
+	case DPI_KIND_FLOAT:
+	case DPI_KIND_DOUBLE:
+		return slot->bits != 0;
+	case DPI_KIND_RECORD:
+	case DPI_KIND_TIMESTAMP:
+	case DPI_KIND_DURATION:
+	case DPI_KIND_WRAPPER:
+	case DPI_KIND_JSON:
+		return true;
+	default:
+		return dpi_value_int(field->kind, slot->bits) != 0;
+	}
+}
 
 #endif /* DPI_CODEC_JSON_H */

@@ -69,28 +69,32 @@ void dpi_json_digits(uint8_t *p, unsigned count, uint64_t value)
 
 static unsigned count_digits(uint64_t value)
 {
-	unsigned count = 1;
+	/* 1233 / 4096 is a little less than the logarithm of 2. */
+	unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1);
+	unsigned count = bits * 1233 >> 12;
 
-	while (count < 20 && value >= whole_tens[count]) {
-		count++;
-	}
-	return count;
+	return count + (value >= whole_tens[count] || value == 0);
 }
 
-bool dpi_json_uint(dpi_output *output, uint64_t value)
+uint8_t *dpi_json_write_uint(uint8_t *p, uint64_t value)
 {
 	unsigned count;
 
 	if (value < 10) {
-		return dpi_output_byte(output, (uint8_t)('0' + value));
+		*p = (uint8_t)('0' + value);
+		return p + 1;
 	}
 	count = count_digits(value);
-	if (!dpi_output_need(output, count)) {
-		return false;
-	}
-	dpi_json_digits(output->p, count, value);
-	output->p += count;
-	return true;
+	dpi_json_digits(p, count, value);
+	return p + count;
+}
+
+bool dpi_json_uint(dpi_output *output, uint64_t value)
+{
+	uint8_t text[20];
+
+	return dpi_output_append(output, text,
+		(size_t)(dpi_json_write_uint(text, value) - text));
 }
 
 bool dpi_json_int(dpi_output *output, int64_t value)

@@ -3,56 +3,6 @@
 
 #include "base/text.h"
 
-/* A byte that stands for itself: ASCII, and harmless in HTML, too. */
-static bool is_plain(uint8_t c)
-{
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' &&
-		c != '>';
-}
-
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/*
- * Whether any of eight bytes is not plain. A borrow may reach from one byte
- * into the next, but only from one that is not plain, either.
- */
-static inline bool has_special(uint64_t eight)
-{
-	uint64_t hits = eight | (eight + EACH(1)) | (eight - EACH(0x20)) |
-		((eight ^ EACH('"')) - EACH(1)) |
-		((eight ^ EACH('\\')) - EACH(1)) |
-		(((eight | EACH(2)) ^ EACH('>')) - EACH(1));
-
-	return (hits & EACH(0x80)) != 0;
-}
-
-/* Copies plain bytes; returns how many, all or up to eight before another. */
-static inline size_t copy_plain(uint8_t *out, const uint8_t *in, size_t size)
-{
-	uint64_t eight;
-	size_t i = 0;
-
-	if (size < 8) {
-		for (; i < size && is_plain(in[i]); i++) {
-			out[i] = in[i];
-		}
-		return i;
-	}
-	for (; i + 8 < size; i += 8) {
-		memcpy(&eight, in + i, 8);
-		if (has_special(eight)) {
-			return i;
-		}
-		memcpy(out + i, &eight, 8);
-	}
-	memcpy(&eight, in + size - 8, 8);
-	if (has_special(eight)) {
-		return i;
-	}
-	memcpy(out + size - 8, &eight, 8);
-	return size;
-}
-
 static bool put_unit(dpi_output *output, uint32_t unit)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -114,8 +64,7 @@ static size_t decode(const uint8_t *p, uint32_t *ret)
 	return size;
 }
 
-/* What is behind the first character that may not be plain. */
-static bool put_text(dpi_output *output, const uint8_t *p, size_t size)
+bool dpi_json_rest(dpi_output *output, const uint8_t *p, size_t size)
 {
 	size_t start = 0;
 	size_t next;
@@ -124,7 +73,7 @@ static bool put_text(dpi_output *output, const uint8_t *p, size_t size)
 		uint32_t c;
 
 		next = i + 1;
-		if (is_plain(p[i])) {
+		if (dpi_json_is_plain(p[i])) {
 			continue;
 		}
 		next = i + decode(p + i, &c);
@@ -148,11 +97,11 @@ bool dpi_json_string(dpi_output *output, dp_bytes text)
 		return false;
 	}
 	if ((size_t)(output->end - output->p) > text.size) {
-		done = copy_plain(output->p, text.data, text.size);
+		done = dpi_json_copy(output->p, text.data, text.size, 0);
 		output->p += done;
 	}
 	return (done == text.size ||
-		       put_text(output, (const uint8_t *)text.data + done,
+		       dpi_json_rest(output, (const uint8_t *)text.data + done,
 			       text.size - done)) &&
 		dpi_output_byte(output, '"');
 }

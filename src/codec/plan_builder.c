@@ -316,7 +316,11 @@ static bool fill_label(
 		dpi_output_byte(&output, ':'));
 	(void)dpi_output_finish(&output);
 	*ret = dpi_bytes(
-		dpi_arena_dup(builder->arena, buf.data, buf.size), buf.size);
+		dpi_arena_zalloc(builder->arena, buf.size + DPI_LABEL_PIECE, 1),
+		buf.size);
+	if (ret->data != NULL) {
+		memcpy((void *)(uintptr_t)ret->data, buf.data, buf.size);
+	}
 	return ret->data != NULL;
 }
 

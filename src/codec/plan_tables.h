@@ -85,8 +85,12 @@ typedef struct dpi_plan_field {
 	const dpi_plan_enum *enumeration;
 	const dpi_field *field;
 	const char *name; /* of the column; not in objects */
-	dp_bytes label;   /* ,"name": of the member; in objects only */
+	dp_bytes label;   /* ,"name": of the member; in objects only, and
+			     with a piece of memory behind it */
 } dpi_plan_field;
+
+/* Labels may be copied in pieces of as many bytes. */
+#define DPI_LABEL_PIECE 16
 
 /* No field has this number. */
 #define DPI_FIELD_NONE UINT16_MAX

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "payment_by_google.h"
+
+#include <memory>
+#include <string>
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/util/json_util.h>
+#include <google/protobuf/util/type_resolver_util.h>
+
+#include "payment.pb.h"
+
+namespace pb = google::protobuf;
+
+static std::string text;
+
+/* What MessageToJsonString() does, of bytes whose maps are sorted. */
+static bool write_sorted(const bench::Payment &payment)
+{
+	static const std::unique_ptr<pb::util::TypeResolver> resolver(
+		pb::util::NewTypeResolverForDescriptorPool("type.googleapis.com",
+			pb::DescriptorPool::generated_pool()));
+	std::string sorted;
+	{
+		pb::io::StringOutputStream stream(&sorted);
+		pb::io::CodedOutputStream out(&stream);
+
+		out.SetSerializationDeterministic(true);
+		if (!payment.SerializeToCodedStream(&out)) {
+			return false;
+		}
+	}
+	return pb::util::BinaryToJsonString(resolver.get(),
+		"type.googleapis.com/bench.Payment", sorted, &text)
+		.ok();
+}
+
+const char *payment_by_google(
+	const void *data, size_t size, int is_sorted, size_t *ret_size)
+{
+	bench::Payment payment;
+
+	text.clear();
+	if (!payment.ParseFromArray(data, static_cast<int>(size)) ||
+		!(is_sorted ? write_sorted(payment)
+			    : pb::util::MessageToJsonString(payment, &text)
+				      .ok())) {
+		return nullptr;
+	}
+	*ret_size = text.size();
+	return text.data();
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PAYMENT_BY_GOOGLE_H
+#define PAYMENT_BY_GOOGLE_H
+
+#include <stddef.h>
+
+/* The payment by Google's C++, with the code that its protoc makes for it. */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Parses a payment and returns its JSON, or NULL; until the next call. With
+ * is_sorted its maps are by key, which takes longer: only to compare.
+ */
+const char *payment_by_google(
+	const void *data, size_t size, int is_sorted, size_t *ret_size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* PAYMENT_BY_GOOGLE_H */
