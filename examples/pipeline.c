@@ -72,8 +72,13 @@ static dp_status add_route(struct operations *ops, dp_error **err)
 static dp_status add_sinks(struct operations *ops, dp_error **err)
 {
 	char buf[4096];
+	dp_file_sink_options lake = DP_FILE_SINK_OPTIONS_INIT;
 	dp_sink *sink = NULL;
-	dp_status st = dp_lake_sink_new(&sink, ops->rt, ops->lake, NULL, err);
+	dp_status st;
+
+	/* The lake carries its schemas, so it outlives the registry. */
+	lake.registry = ops->registry;
+	st = dp_lake_sink_new(&sink, ops->rt, ops->lake, &lake, err);
 
 	if (st == DP_OK) {
 		st = dp_pipeline_add_sink(ops->pipe, "datahub2lake", ops->hub,

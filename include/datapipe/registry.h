@@ -60,10 +60,13 @@ typedef struct dp_registry_add_options {
  *
  * @param ret_reg  receives the registry; untouched on failure
  * @param rt       runtime; must outlive the registry
- * @param address  "file:DIRECTORY", shared by any number of processes
+ * @param address  "file:DIRECTORY", shared by any number of processes; or
+ *                 "lake:DIRECTORY", of a store that file sinks write to: the
+ *                 schemas that it carries, only to be read
  * @param opts     options, or NULL
  * @param err      why, or NULL
- * @errors         DP_EINVAL, DP_EABI, DP_ENOMEM, DP_EIO, DP_ECORRUPT
+ * @errors         DP_ENOTFOUND  the lake carries none
+ *                 DP_EINVAL, DP_EABI, DP_ENOMEM, DP_EIO, DP_ECORRUPT
  * @owns           the caller, who calls dp_registry_close()
  * @thread         any
  * @since          0.1
@@ -99,6 +102,7 @@ DP_API void dp_registry_close(dp_registry *reg);
  *              DP_ENOTFOUND a type of opts is not in the set
  *              DP_ELOCKED   others add all the time, or another process has
  *                           held the directory's lock for 10 s
+ *              DP_EDENIED   the registry is one of a lake
  *              DP_ECORRUPT, DP_EIO, DP_ENOSPC, DP_ENOMEM, DP_EFORKED
  * @owns        data stays the caller's
  * @thread      any

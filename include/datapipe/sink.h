@@ -78,12 +78,18 @@ typedef struct dp_file_sink_options {
 	uint64_t open_bytes;
 	/** A file that reaches this is finished. 0: 256 MiB. */
 	uint64_t file_bytes;
+	/**
+	 * Of the lake: schemas of its events that the store is to carry, in
+	 * "_schemas"; must outlive the sink. NULL: none. The files sink has a
+	 * registry, and carries what it used.
+	 */
+	dp_registry *registry;
 } dp_file_sink_options;
 
 /** Initializer of #dp_file_sink_options. */
 #define DP_FILE_SINK_OPTIONS_INIT \
 	{ \
-		sizeof(dp_file_sink_options), NULL, 0, 0, 0, 0 \
+		sizeof(dp_file_sink_options), NULL, 0, 0, 0, 0, NULL \
 	}
 
 /**

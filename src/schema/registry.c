@@ -16,7 +16,8 @@
 #include "schema/registry_store.h"
 #include "schema/schema.h"
 
-#define SCHEME "file:"
+#define SCHEME_FILE "file:"
+#define SCHEME_LAKE "lake:"
 #define REFRESH_DEFAULT_NS 1000000000
 #define ADD_TRIES 1000
 
@@ -52,11 +53,11 @@ static dp_status refresh(dp_registry *reg, dp_error **err)
 
 /* Takes objects, also on failure. */
 static dp_status open_store(
-	dp_registry *reg, dpi_objects *objects, dp_error **err)
+	dp_registry *reg, dpi_objects *objects, bool is_carried, dp_error **err)
 {
 	dp_status st;
 
-	dpi_registry_store_init(&reg->store, objects, reg->alloc);
+	dpi_registry_store_init(&reg->store, objects, reg->alloc, is_carried);
 	dpi_registry_index_init(&reg->index, reg->alloc);
 	dpi_registry_cache_init(&reg->cache, reg->alloc);
 	st = refresh(reg, err);
@@ -87,7 +88,8 @@ static dp_status adopt_options(dp_registry_options *ret, dp_runtime *rt,
 }
 
 dp_status dpi_registry_open_over(dp_registry **ret_reg, dp_runtime *rt,
-	dpi_objects *objects, const dp_registry_options *opts, dp_error **err)
+	dpi_objects *objects, bool is_carried, const dp_registry_options *opts,
+	dp_error **err)
 {
 	dp_registry_options options;
 	dp_registry *reg = NULL;
@@ -107,7 +109,7 @@ dp_status dpi_registry_open_over(dp_registry **ret_reg, dp_runtime *rt,
 	reg->alloc = dpi_runtime_alloc(rt);
 	reg->refresh_ns = options.refresh_ns > 0 ? options.refresh_ns
 						 : REFRESH_DEFAULT_NS;
-	st = open_store(reg, objects, err);
+	st = open_store(reg, objects, is_carried, err);
 	if (st != DP_OK) {
 		dpi_free(reg->alloc, reg, 1, sizeof(*reg));
 		return st;
@@ -116,28 +118,44 @@ dp_status dpi_registry_open_over(dp_registry **ret_reg, dp_runtime *rt,
 	return DP_OK;
 }
 
+/* What is behind the scheme of an address, or NULL. */
+static const char *directory_of(const char *address, const char *scheme)
+{
+	size_t size = strlen(scheme);
+
+	return strncmp(address, scheme, size) == 0 && address[size] != '\0'
+		? address + size
+		: NULL;
+}
+
 dp_status dp_registry_open(dp_registry **ret_reg, dp_runtime *rt,
 	const char *address, const dp_registry_options *opts, dp_error **err)
 {
 	dp_registry_options options;
 	dpi_objects *objects = NULL;
+	const char *file = NULL;
+	const char *lake = NULL;
 	dp_status st;
 
-	if (ret_reg == NULL || rt == NULL || address == NULL ||
-		strncmp(address, SCHEME, strlen(SCHEME)) != 0 ||
-		address[strlen(SCHEME)] == '\0') {
+	if (address != NULL) {
+		file = directory_of(address, SCHEME_FILE);
+		lake = directory_of(address, SCHEME_LAKE);
+	}
+	if (ret_reg == NULL || rt == NULL || (file == NULL && lake == NULL)) {
 		return dpi_error_set(err, DP_EINVAL,
-			"a registry's address is \"file:DIRECTORY\"");
+			"a registry's address is \"file:DIRECTORY\", or "
+			"\"lake:DIRECTORY\" for the schemas in a store of "
+			"file sinks");
 	}
 	st = adopt_options(&options, rt, opts, err);
 	if (st == DP_OK) {
 		st = dpi_objects_local(&objects, dpi_runtime_os(rt),
-			dpi_runtime_alloc(rt), address + strlen(SCHEME), false,
-			err);
+			dpi_runtime_alloc(rt), lake != NULL ? lake : file,
+			lake != NULL, err);
 	}
-	return st == DP_OK
-		? dpi_registry_open_over(ret_reg, rt, objects, opts, err)
-		: st;
+	return st == DP_OK ? dpi_registry_open_over(ret_reg, rt, objects,
+				     lake != NULL, opts, err)
+			   : st;
 }
 
 void dp_registry_close(dp_registry *reg)
@@ -166,8 +184,9 @@ static dp_status read_schema(dp_registry *reg, const dpi_registry_type *type,
 			dpi_bytes(set.data, set.size), type->name, version,
 			known->fingerprint, err);
 		if (st != DP_OK && st != DP_ENOMEM) {
-			st = dpi_error_prefix(err, st, "%s/schemas/%s.pb",
-				reg->store.objects->place, known->fingerprint);
+			st = dpi_error_prefix(err, st, "%s: schema %s of %s",
+				reg->store.objects->place, known->fingerprint,
+				type->name);
 		}
 	}
 	dpi_buf_fini(&set);
@@ -329,6 +348,12 @@ dp_status dp_registry_add(dp_registry *reg, const void *data, size_t size,
 		"options of an add", "DP_REGISTRY_ADD_OPTIONS_INIT", err);
 	if (st == DP_OK) {
 		st = dpi_runtime_check(reg->rt, err);
+	}
+	if (st == DP_OK && reg->store.is_carried) {
+		st = dpi_error_set(err, DP_EDENIED,
+			"%s: the schemas of a lake are only to be read: add "
+			"to the registry of the jobs that write it",
+			reg->store.objects->place);
 	}
 	if (st == DP_OK) {
 		st = dpi_registry_new_init(&set, reg->alloc,

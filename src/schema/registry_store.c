@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "base/error.h"
+#include "schema/registry_carried.h"
 #include "schema/schema.h"
 
 #define FOLDER "generations"
@@ -16,9 +17,9 @@
 #define LIST_MAX ((size_t)256 << 20)
 
 void dpi_registry_store_init(dpi_registry_store *store, dpi_objects *objects,
-	const dp_allocator *alloc)
+	const dp_allocator *alloc, bool is_carried)
 {
-	*store = (dpi_registry_store){objects, alloc};
+	*store = (dpi_registry_store){objects, alloc, is_carried};
 }
 
 void dpi_registry_store_close(dpi_registry_store *store)
@@ -155,9 +156,15 @@ static dp_status begin(
 dp_status dpi_registry_store_refresh(
 	dpi_registry_store *store, dpi_registry_index *index, dp_error **err)
 {
-	dp_status st =
-		index->generation == 0 ? begin(store, index, err) : DP_OK;
+	dp_status st = DP_OK;
 
+	if (store->is_carried) {
+		return dpi_carried_refresh(
+			store->objects, store->alloc, index, err);
+	}
+	if (index->generation == 0) {
+		st = begin(store, index, err);
+	}
 	return st == DP_OK ? walk(store, index, err) : st;
 }
 
@@ -170,11 +177,14 @@ dp_status dpi_registry_store_read(dpi_registry_store *store, const char *type,
 	const dpi_registry_version *version, dpi_buf *out, dp_error **err)
 {
 	size_t begin_at = out->size;
-	char name[NAME_MAX_BYTES];
+	char name[DPI_CARRIED_NAME_MAX];
 	dp_status st;
 
-	(void)type;
-	schema_name(name, version->fingerprint);
+	if (store->is_carried) {
+		dpi_carried_name(name, type, version->fingerprint);
+	} else {
+		schema_name(name, version->fingerprint);
+	}
 	st = get(store, name, out, err);
 	if (st == DP_ENOTFOUND || st == DP_ETOOBIG) {
 		dpi_error_clear(err);

@@ -23,11 +23,15 @@
 typedef struct dpi_registry_store {
 	dpi_objects *objects;
 	const dp_allocator *alloc;
+	bool is_carried;
 } dpi_registry_store;
 
-/* Takes objects, which close frees. */
+/*
+ * Takes objects, which close frees. With is_carried they are those of file
+ * sinks (schema/registry_carried.h), and may only be read.
+ */
 void dpi_registry_store_init(dpi_registry_store *store, dpi_objects *objects,
-	const dp_allocator *alloc);
+	const dp_allocator *alloc, bool is_carried);
 void dpi_registry_store_close(dpi_registry_store *store);
 
 /*

@@ -7,8 +7,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/text.h"
-
-#define SCHEME "dp:"
+#include "sink/event_schemas.h"
 
 void dpi_event_plans_init(dpi_event_plans *plans, const dp_allocator *alloc,
 	dp_registry *reg, dpi_target target)
@@ -52,19 +51,6 @@ void dpi_event_plans_begin(dpi_event_plans *plans)
 bool dpi_event_plans_refuses(dp_status st)
 {
 	return st == DP_ESCHEMA || st == DP_ENOTFOUND || st == DP_ETOOBIG;
-}
-
-/* Other dataschemas are those of other systems: the type decides. */
-static dp_bytes fingerprint_of(const dp_message *msg)
-{
-	dp_bytes schema = dp_message_attribute(msg, DP_ATTR_DATASCHEMA);
-	size_t prefix = strlen(SCHEME);
-
-	if (schema.size <= prefix || memcmp(schema.data, SCHEME, prefix) != 0) {
-		return dpi_bytes(NULL, 0);
-	}
-	return dpi_bytes(
-		(const char *)schema.data + prefix, schema.size - prefix);
 }
 
 static bool is_protobuf(dp_bytes type)
@@ -253,7 +239,7 @@ dp_status dpi_event_plans_get(dpi_event_plans *plans, const dp_message *msg,
 	const dpi_event_plan **ret, dp_error **err)
 {
 	dp_bytes type = dp_message_attribute(msg, DP_ATTR_TYPE);
-	dp_bytes fingerprint = fingerprint_of(msg);
+	dp_bytes fingerprint = dpi_event_fingerprint(msg);
 	dpi_event_claim *claim = NULL;
 	dpi_event_plan *plan = NULL;
 	dp_status st = check_content(msg, err);

@@ -10,6 +10,7 @@
 #include "sink/event_plans.h"
 #include "sink/ledger.h"
 #include "sink/refusals.h"
+#include "sink/schema_shelf.h"
 
 #define PENDING_MAX ((size_t)1 << 30)
 
@@ -39,6 +40,7 @@ typedef struct file_sink {
 	dpi_destination destination;
 	dpi_ledger ledger;
 	dpi_file_set files;
+	dpi_schema_shelf shelf;
 	bool is_unsure; /* a commit failed: reset comes next */
 	dpi_buf datums;
 	dpi_buf folders;
@@ -139,6 +141,9 @@ static dp_status take_event(
 	if (st == DP_OK) {
 		st = dpi_destination_expand(
 			&sink->destination, msg, encoded.values, &is_same, err);
+	}
+	if (st == DP_OK && encoded.schema != NULL) {
+		st = dpi_schema_shelf_want(&sink->shelf, encoded.schema, err);
 	}
 	if (st == DP_OK) {
 		st = add_record(sink, encoded.kind, is_same, start, err);
@@ -242,6 +247,9 @@ static dp_status file_sink_flush(
 		st = put_into_files(sink, err);
 	}
 	if (st == DP_OK) {
+		st = dpi_schema_shelf_write(&sink->shelf, err);
+	}
+	if (st == DP_OK) {
 		st = dpi_file_set_finish(files, err);
 	}
 	if (st != DP_OK) {
@@ -295,6 +303,7 @@ static void free_sink(file_sink *sink)
 {
 	file_sink_reset(sink);
 	dpi_file_set_fini(&sink->files);
+	dpi_schema_shelf_fini(&sink->shelf);
 	dpi_destination_fini(&sink->destination);
 	dpi_buf_fini(&sink->datums);
 	dpi_buf_fini(&sink->folders);
@@ -349,6 +358,8 @@ static dp_status init_sink(file_sink *sink, dp_store *store,
 	};
 
 	dpi_ledger_init(&sink->ledger, store);
+	dpi_schema_shelf_init(
+		&sink->shelf, store, sink->alloc, &sink->ledger.slot);
 	dpi_buf_init(&sink->datums, sink->alloc, PENDING_MAX);
 	dpi_buf_init(&sink->folders, sink->alloc, PENDING_MAX);
 	dpi_file_set_init(&sink->files, sink->alloc, &sink->ledger.slot,

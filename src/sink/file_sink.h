@@ -22,6 +22,7 @@
 typedef struct dpi_file_record {
 	const dpi_file_kind *kind; /* valid until begin is called again */
 	const dpi_destination_values *values; /* until the next encode */
+	dp_schema *schema; /* for the store to carry, or NULL; the same */
 } dpi_file_record;
 
 typedef struct dpi_file_format {

@@ -104,6 +104,7 @@ static dp_status files_encode(void *self, const dp_message *msg, dpi_buf *out,
 		dp_schema_version(plan->schema), sink->fields};
 	ret->kind = &schema->kind;
 	ret->values = &sink->values;
+	ret->schema = plan->schema;
 	return DP_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "codec/avro_file.h"
+#include "sink/event_schemas.h"
 #include "sink/file_sink.h"
 
 /*
@@ -122,9 +123,16 @@ static size_t measure_others(const dp_message *msg, int64_t *ret_count)
 	return bytes;
 }
 
+typedef struct lake_sink {
+	const dp_allocator *alloc;
+	dpi_event_schemas schemas;
+} lake_sink;
+
 static void lake_begin(void *self)
 {
-	(void)self;
+	lake_sink *sink = self;
+
+	dpi_event_schemas_begin(&sink->schemas);
 }
 
 static dp_status lake_encode(void *self, const dp_message *msg, dpi_buf *out,
@@ -138,9 +146,13 @@ static dp_status lake_encode(void *self, const dp_message *msg, dpi_buf *out,
 	int64_t others;
 	size_t most = FIXED_BYTES + topic.size + id.size + payload.size +
 		measure_others(msg, &others);
+	dp_status st = dpi_event_schemas_get(
+		&((lake_sink *)self)->schemas, msg, &ret->schema, err);
 	uint8_t *p;
 
-	(void)self;
+	if (st != DP_OK) {
+		return st;
+	}
 	for (size_t i = 0; i < KNOWN_COUNT; i++) {
 		texts[i] = dp_message_attribute(msg, known[i]);
 		most += texts[i].size;
@@ -163,7 +175,10 @@ static dp_status lake_encode(void *self, const dp_message *msg, dpi_buf *out,
 
 static void lake_close(void *self)
 {
-	(void)self;
+	lake_sink *sink = self;
+
+	dpi_event_schemas_fini(&sink->schemas);
+	dpi_free(sink->alloc, sink, 1, sizeof(*sink));
 }
 
 static const dpi_file_format lake_format = {
@@ -174,15 +189,37 @@ static const dpi_file_format lake_format = {
 	.close = lake_close,
 };
 
+/* The registry that an author's struct has, if it has one. */
+static dp_registry *registry_of(const dp_file_sink_options *opts)
+{
+	size_t end = offsetof(dp_file_sink_options, registry) +
+		sizeof(opts->registry);
+
+	return opts != NULL && opts->struct_size >= end ? opts->registry : NULL;
+}
+
 dp_status dp_lake_sink_new(dp_sink **ret_sink, dp_runtime *rt, dp_store *store,
 	const dp_file_sink_options *opts, dp_error **err)
 {
 	const dpi_destination *destination;
+	lake_sink *sink;
+	dp_status st;
 
 	if (ret_sink == NULL || rt == NULL || store == NULL) {
 		return dpi_error_set(err, DP_EINVAL,
 			"ret_sink, rt or store of a lake sink is NULL");
 	}
-	return dpi_file_sink_new(ret_sink, rt, store, opts, &lake_format, NULL,
+	sink = dpi_zalloc(dpi_runtime_alloc(rt), 1, sizeof(*sink));
+	if (sink == NULL) {
+		return dpi_error_set(
+			err, DP_ENOMEM, "no memory for a lake sink");
+	}
+	sink->alloc = dpi_runtime_alloc(rt);
+	dpi_event_schemas_init(&sink->schemas, registry_of(opts));
+	st = dpi_file_sink_new(ret_sink, rt, store, opts, &lake_format, sink,
 		&destination, err);
+	if (st != DP_OK) {
+		lake_close(sink);
+	}
+	return st;
 }

@@ -171,8 +171,8 @@ static dp_registry *open_machine(void)
 	dp_error *err = NULL;
 
 	handle->base = (dpi_objects){&handle_ops, "bucket"};
-	if (dpi_registry_open_over(&reg, rt, &handle->base, NULL, &err) !=
-		DP_OK) {
+	if (dpi_registry_open_over(
+		    &reg, rt, &handle->base, false, NULL, &err) != DP_OK) {
 		fail_msg("%s", dp_error_message(err));
 	}
 	return reg;
