@@ -20,11 +20,14 @@
  * topic, durable there, kept raw in a lake and parsed into Avro (zstd-1), both
  * durable. In CPU time of the process, all threads together.
  *
- * The limits are one thread each that has no route, and so one log (see
- * pipeline_by_hand.h): one makes the same files as ours, the other the least
- * that can be called a lake and Avro. Whether the files are the same shows in
- * their bytes, which are printed. Memory is that of a process which does
- * nothing else, at two amounts of events.
+ * The limit is one thread that has no route, and so one log (see
+ * pipeline_by_hand.h), and does the least that can be called a raw lake and
+ * Avro: sizes and payloads as they come, and the payment's fields, zstd-1. The
+ * goal is for that line alone. The two others say where the difference comes
+ * from: what one thread takes that makes the same files as ours, ids, times and
+ * places included. Whether they are the same shows in their bytes, which are
+ * printed. Memory is that of a process which does nothing else, at two amounts
+ * of events.
  */
 
 enum { EVENTS = 1000000, ROUNDS = 3, KINDS = 4096, SET_MAX = 65536 };
@@ -275,8 +278,8 @@ static void compare_raw(int rounds)
 	struct side least = {DP_COMPRESSION_NONE, false, {0, 0}};
 	const bench_side sides[] = {
 		{"ours", run_ours, &ours, 0},
-		{"one thread, the same files", run_by_hand, &same, 1.4},
-		{"one thread, the least", run_by_hand, &least, 1.4},
+		{"limit: one thread, the least", run_by_hand, &least, 1.4},
+		{"one thread, the same files", run_by_hand, &same, 0},
 	};
 
 	bench_compare("an event from publish to plain lake and Avro, CPU", "ns",
@@ -290,7 +293,7 @@ static void compare_packed(int rounds)
 	struct side same = {DP_COMPRESSION_ZSTD, true, {0, 0}};
 	const bench_side sides[] = {
 		{"ours", run_ours, &ours, 0},
-		{"one thread, the same files", run_by_hand, &same, 1.4},
+		{"one thread, the same files", run_by_hand, &same, 0},
 	};
 
 	bench_compare("an event from publish to zstd-1 lake and Avro, CPU",

@@ -88,6 +88,13 @@ typedef struct dpi_writer_ops {
 	 */
 	void (*commit)(dpi_writer *writer);
 	/*
+	 * The same as arm() for now, but the commit may take place on the
+	 * calling thread, which then has the records in its cache. For one who
+	 * would only wait for done meanwhile. Never waits for room: done may
+	 * come after this returns.
+	 */
+	void (*push)(dpi_writer *writer);
+	/*
 	 * Frees a reference from dpi_hub_writer(). The partition is given
 	 * back when the hub closes.
 	 */

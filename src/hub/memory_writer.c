@@ -292,6 +292,13 @@ static void memory_arm(dpi_writer *base, dp_time_ns at_ns)
 	}
 }
 
+static void memory_push(dpi_writer *base)
+{
+	const dpi_os *os = writer_of(base)->hub->os;
+
+	memory_arm(base, os->monotonic(os->self));
+}
+
 /* The partition is the hub's until it closes, and so is the writer. */
 static void memory_release(dpi_writer *writer)
 {
@@ -303,6 +310,7 @@ static const dpi_writer_ops writer_ops = {
 	.detach = memory_detach,
 	.arm = memory_arm,
 	.commit = memory_commit,
+	.push = memory_push,
 	.release = memory_release,
 };
 

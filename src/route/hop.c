@@ -300,15 +300,21 @@ dp_status dpi_hop_stage(
 	return DP_OK;
 }
 
-static void offer_head(dpi_hop_target *target)
+/* Who has a deadline leaves the disk to the hub's thread. */
+static void offer_head(dpi_hop_target *target, dp_time_ns deadline)
 {
+	const dpi_writer_ops *ops = target->writer->ops;
 	const dpi_os *os = target->hop->os;
 
 	dpi_lock(&target->lock);
 	target->is_offered = true;
 	target->is_away = true;
 	dpi_unlock(&target->lock);
-	target->writer->ops->arm(target->writer, os->monotonic(os->self));
+	if (deadline == DP_FOREVER) {
+		ops->push(target->writer);
+	} else {
+		ops->arm(target->writer, os->monotonic(os->self));
+	}
 }
 
 static bool is_away(dpi_hop_target *target)
@@ -330,7 +336,8 @@ static dp_status refused(dpi_hop_target *target, dp_error **err)
 }
 
 /* Goes on with the next chunk of each target whose chunk is done. */
-static dp_status advance(dpi_hop *hop, bool *ret_waits, dp_error **err)
+static dp_status advance(
+	dpi_hop *hop, dp_time_ns deadline, bool *ret_waits, dp_error **err)
 {
 	*ret_waits = false;
 	for (size_t i = 0; i < hop->count; i++) {
@@ -347,18 +354,18 @@ static dp_status advance(dpi_hop *hop, bool *ret_waits, dp_error **err)
 			if (target->head == NULL) {
 				continue;
 			}
-			offer_head(target);
+			offer_head(target, deadline);
 		}
 		*ret_waits = true;
 	}
 	return DP_OK;
 }
 
-static void offer_all(dpi_hop *hop)
+static void offer_all(dpi_hop *hop, dp_time_ns deadline)
 {
 	for (size_t i = 0; i < hop->count; i++) {
 		if (hop->targets[i].head != NULL) {
-			offer_head(&hop->targets[i]);
+			offer_head(&hop->targets[i], deadline);
 		}
 	}
 }
@@ -371,7 +378,7 @@ static dp_status wait_for_all(
 		dp_time_ns deadline =
 			__atomic_load_n(deadline_ns, __ATOMIC_SEQ_CST);
 		bool waits;
-		dp_status st = advance(hop, &waits, err);
+		dp_status st = advance(hop, deadline, &waits, err);
 
 		if (st != DP_OK || !waits) {
 			return st;
@@ -387,7 +394,7 @@ static dp_status wait_for_all(
 dp_status dpi_hop_commit(
 	dpi_hop *hop, const dp_time_ns *deadline_ns, dp_error **err)
 {
-	offer_all(hop);
+	offer_all(hop, __atomic_load_n(deadline_ns, __ATOMIC_SEQ_CST));
 	return wait_for_all(hop, deadline_ns, err);
 }
 

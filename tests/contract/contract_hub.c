@@ -801,6 +801,37 @@ static void a_topic_knows_how_far_its_sources_are(void **state)
 	assert_int_equal(source_next(f->hub, 7), 30);
 }
 
+/* Places of one chunk count for their sources, however many those are, and
+ * however its commit was asked for. */
+static void the_places_of_a_chunk_are_those_of_all_its_sources(void **state)
+{
+	struct fixture *f = *state;
+	dpi_writer *writer = writer_of(f->hub, "t");
+	dpi_source_place places[18];
+	struct test_feed feed;
+
+	for (uint64_t keys = 2; keys <= 9; keys++) {
+		for (uint64_t i = 0; i < 18; i++) {
+			places[i] = (dpi_source_place){
+				keys * 100 + i % keys, i < 14 ? i + 1 : 3};
+		}
+		test_feed_init(&feed, DP_ACK_DURABLE);
+		writer->ops->attach(writer, &feed.feed);
+		test_feed_add_places(&feed, places, 18);
+		writer->ops->push(writer);
+		test_feed_wait(&feed);
+		writer->ops->detach(writer, &feed.feed);
+		assert_int_equal(feed.ok, 18);
+		test_feed_fini(&feed);
+		for (uint64_t i = 14 - keys; i < 14; i++) {
+			assert_int_equal(
+				source_next(f->hub, keys * 100 + i % keys),
+				i + 1);
+		}
+	}
+	writer->ops->release(writer);
+}
+
 static void a_job_finishes_what_it_did_not_pull(void **state)
 {
 	struct fixture *f = *state;
@@ -1267,6 +1298,7 @@ int main(int argc, char **argv)
 		CONTRACT(statistics_say_how_far_it_is),
 		CONTRACT(a_hub_counts_what_was_appended),
 		CONTRACT(a_topic_knows_how_far_its_sources_are),
+		CONTRACT(the_places_of_a_chunk_are_those_of_all_its_sources),
 		CONTRACT(a_job_finishes_what_it_did_not_pull),
 		CONTRACT(a_subscription_has_more_until_all_is_finished),
 		CONTRACT(a_rewind_gives_all_back_and_counts_no_attempt),

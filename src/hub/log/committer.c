@@ -80,6 +80,14 @@ void dpi_log_committer_arm(
 	}
 }
 
+void dpi_log_committer_retry(dpi_log_committer *committer, dpi_log_writer *w)
+{
+	const dpi_os *os = committer->hub->os;
+
+	dpi_log_committer_arm(
+		committer, w, os->monotonic(os->self) + FULL_RETRY_NS);
+}
+
 void dpi_log_committer_rest_at(dpi_log_committer *committer, dp_time_ns at_ns)
 {
 	dpi_lock(&committer->lock);
@@ -118,8 +126,7 @@ static void commit_due(dpi_log_committer *committer)
 
 	while ((w = take_due(committer, now)) != NULL) {
 		if (!dpi_log_writer_try(w)) {
-			dpi_log_committer_arm(committer, w,
-				os->monotonic(os->self) + FULL_RETRY_NS);
+			dpi_log_committer_retry(committer, w);
 		}
 	}
 }

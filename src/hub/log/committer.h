@@ -35,5 +35,7 @@ void dpi_log_committer_leave(dpi_log_committer *committer);
 /* Commits w no later than at_ns (monotonic). Any thread. */
 void dpi_log_committer_arm(
 	dpi_log_committer *committer, dpi_log_writer *w, dp_time_ns at_ns);
+/* Tries again, in a while, what has found the disk full. */
+void dpi_log_committer_retry(dpi_log_committer *committer, dpi_log_writer *w);
 
 #endif /* DPI_HUB_LOG_COMMITTER_H */

@@ -14,6 +14,8 @@
 
 /* On a full disk, how soon old segments are looked for again. */
 #define RETAIN_INTERVAL (100 * DP_MILLISECOND)
+/* Records that are sealed and then written at once. */
+#define HOT_BYTES (512u << 10)
 
 /* Without memory, rounds stay small. */
 static void grow(dpi_log_writer *w)
@@ -78,6 +80,16 @@ static void tell_readers(dpi_log_writer *w)
 	}
 }
 
+/* What was sealed has just been read: a write of more than a cache holds would
+ * fetch it from memory once more. */
+static dp_status flush_while_hot(dpi_log_writer *w, dp_error **err)
+{
+	uint64_t lined_up =
+		dpi_tail_end(&w->tail) - dpi_tail_flushed_end(&w->tail);
+
+	return lined_up >= HOT_BYTES ? dpi_tail_flush(&w->tail, err) : DP_OK;
+}
+
 /* Appends what is left of the round, and flushes. */
 static dp_status append_items(dpi_log_writer *w, dp_error **err)
 {
@@ -93,6 +105,7 @@ static dp_status append_items(dpi_log_writer *w, dp_error **err)
 			item->end = dpi_tail_end(&w->tail);
 			w->next_item++;
 			w->chunk_done = 0;
+			st = flush_while_hot(w, err);
 		}
 	}
 	/* What found room before the disk was full shall not wait for more. */

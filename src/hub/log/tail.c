@@ -13,6 +13,7 @@
 #include "hub/log/ahead.h"
 #include "hub/log/recovery.h"
 #include "hub/log/roll.h"
+#include "hub/log/seal.h"
 #include "hub/log/spare.h"
 
 #define DPI_MSG_LOG_FAILED 0x51d7e0b9u
@@ -284,19 +285,6 @@ static size_t fitting(
 	return n == 0 && is_fresh ? dpi_record_size(data) : n;
 }
 
-static uint32_t time_now(dpi_log_tail *tail)
-{
-	const dpi_os *os = tail->hub->os;
-	int64_t now = os->wall(os->self) / DP_MILLISECOND -
-		tail->segment.header.created_ms;
-
-	/* The wall clock may jump; times in the log do not go back. */
-	if (now > (int64_t)tail->time_ms && now <= (int64_t)UINT32_MAX) {
-		tail->time_ms = (uint32_t)now;
-	}
-	return tail->time_ms;
-}
-
 static bool is_too_old(const dpi_log_tail *tail)
 {
 	const dpi_os *os = tail->hub->os;
@@ -310,67 +298,6 @@ static bool is_too_old(const dpi_log_tail *tail)
 		age_max = retention / DP_MILLISECOND;
 	}
 	return age > AGE_MAX_MS || (age > age_max && tail->index > tail->first);
-}
-
-/* Makes room for the keys of all records, so that noting them cannot fail: a
- * place that is noted counts with the next flush, whatever that writes. */
-static dp_status make_room_for_places(dpi_log_tail *tail, const uint8_t *data,
-	size_t size, bool *ret_has_places, dp_error **err)
-{
-	uint32_t record_size;
-
-	*ret_has_places = false;
-	for (size_t n = 0; n < size; n += record_size) {
-		dpi_source_place place;
-
-		record_size = dpi_record_size(data + n);
-		if (!dpi_record_place(&place, data + n, record_size)) {
-			continue;
-		}
-		*ret_has_places = true;
-		place.next = 0;
-		if (dpi_sources_note(&tail->sources, &place) != DP_OK) {
-			return dpi_error_set(
-				err, DP_ENOMEM, "no memory for a source place");
-		}
-	}
-	return DP_OK;
-}
-
-static void note_place(dpi_log_tail *tail, const uint8_t *record, uint32_t size)
-{
-	dpi_source_place place;
-
-	if (dpi_record_place(&place, record, size)) {
-		(void)!dpi_sources_note(&tail->sources, &place);
-	}
-}
-
-/* In two rounds, as a record that was sealed cannot be sealed again. */
-static dp_status seal(dpi_log_tail *tail, uint8_t *data, size_t size,
-	bool is_placeless, dp_error **err)
-{
-	uint32_t time_ms = time_now(tail);
-	uint32_t record_size;
-	bool has_places = false;
-	dp_status st = DP_OK;
-
-	if (!is_placeless) {
-		st = make_room_for_places(tail, data, size, &has_places, err);
-	}
-	if (st != DP_OK) {
-		return st;
-	}
-	for (size_t n = 0; n < size; n += record_size) {
-		record_size = dpi_record_size(data + n);
-		if (has_places) {
-			note_place(tail, data + n, record_size);
-		}
-		dpi_record_seal(data + n, DPI_RECORD_EVENT,
-			(uint32_t)(tail->index + n), time_ms,
-			tail->segment.salt);
-	}
-	return DP_OK;
 }
 
 static void line_up(dpi_log_tail *tail, uint8_t *data, size_t size)
@@ -447,7 +374,8 @@ dp_status dpi_tail_append(dpi_log_tail *tail, const dpi_chunk *chunk,
 			st = dpi_tail_reserve(tail, tail->index + size, err);
 		}
 		if (st == DP_OK) {
-			st = seal(tail, data, size, chunk->is_placeless, err);
+			st = dpi_tail_seal(
+				tail, data, size, chunk->is_placeless, err);
 		}
 		if (st == DP_OK) {
 			line_up(tail, data, size);

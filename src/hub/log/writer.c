@@ -219,6 +219,15 @@ bool dpi_log_writer_try(dpi_log_writer *w)
 	return is_complete;
 }
 
+static void push(dpi_writer *writer)
+{
+	dpi_log_writer *w = of(writer);
+
+	if (!is_forked(w) && !dpi_log_writer_try(w)) {
+		dpi_log_committer_retry(w->hub->committer, w);
+	}
+}
+
 /* The hub keeps its writers, and their partitions, until it is closed. */
 static void release(dpi_writer *writer)
 {
@@ -230,6 +239,7 @@ static const dpi_writer_ops OPS = {
 	.detach = detach,
 	.arm = arm,
 	.commit = commit,
+	.push = push,
 	.release = release,
 };
 

@@ -28,6 +28,7 @@ struct fake_hub {
 	unsigned writers; /* not yet released */
 	size_t records;
 	size_t chunks;
+	unsigned pushes;
 	uint64_t place; /* of the last record */
 };
 
@@ -113,6 +114,12 @@ static void fake_arm(dpi_writer *writer, dp_time_ns at_ns)
 	answer_chunk(hub, chunk);
 }
 
+static void fake_push(dpi_writer *writer)
+{
+	fake_of(writer)->pushes++;
+	fake_arm(writer, 0);
+}
+
 static void fake_release(dpi_writer *writer)
 {
 	fake_of(writer)->writers--;
@@ -122,6 +129,7 @@ static const dpi_writer_ops writer_ops = {
 	.attach = fake_attach,
 	.detach = fake_detach,
 	.arm = fake_arm,
+	.push = fake_push,
 	.release = fake_release,
 };
 
@@ -220,6 +228,22 @@ static void what_is_staged_is_there_after_a_commit(void **state)
 	assert_int_equal(f->hub.place, 2);
 	assert_int_equal(f->hop.staged_bytes, 0);
 	assert_int_equal(dpi_hop_commit(&f->hop, &f->deadline, NULL), DP_OK);
+	assert_int_equal(f->hub.records, 2);
+}
+
+/* On its own thread it could not leave a disk that is stuck. */
+static void who_has_a_deadline_leaves_the_commit_to_the_hub(void **state)
+{
+	struct fixture *f = *state;
+
+	f->deadline = DP_FOREVER;
+	assert_int_equal(stage(f, 1, 10), DP_OK);
+	assert_int_equal(dpi_hop_commit(&f->hop, &f->deadline, NULL), DP_OK);
+	assert_int_equal(f->hub.pushes, 1);
+	f->deadline = f->clock.os.monotonic(f->clock.os.self) + DP_SECOND;
+	assert_int_equal(stage(f, 2, 10), DP_OK);
+	assert_int_equal(dpi_hop_commit(&f->hop, &f->deadline, NULL), DP_OK);
+	assert_int_equal(f->hub.pushes, 1);
 	assert_int_equal(f->hub.records, 2);
 }
 
@@ -381,6 +405,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			what_is_staged_is_there_after_a_commit, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			who_has_a_deadline_leaves_the_commit_to_the_hub, setup,
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			large_events_go_in_chunks_one_after_the_other, setup,
