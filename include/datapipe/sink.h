@@ -55,7 +55,17 @@ enum {
 	DP_COMPRESSION_DEFAULT = 0, /**< As DP_COMPRESSION_ZSTD. */
 	DP_COMPRESSION_NONE = 1,    /**< Avro codec "null". */
 	DP_COMPRESSION_DEFLATE = 2, /**< Avro codec "deflate". */
-	DP_COMPRESSION_ZSTD = 3     /**< Avro codec "zstandard", level 1. */
+	DP_COMPRESSION_ZSTD = 3,    /**< Avro codec "zstandard", level 1. */
+	DP_COMPRESSION_SNAPPY = 4   /**< Avro codec "snappy". */
+};
+
+/** What the files of a sink are. */
+typedef int64_t dp_file_format;
+
+enum {
+	DP_FILE_FORMAT_DEFAULT = 0, /**< As DP_FILE_FORMAT_AVRO. */
+	DP_FILE_FORMAT_AVRO = 1,    /**< Avro object container files. */
+	DP_FILE_FORMAT_PARQUET = 2  /**< Apache Parquet; files sink only. */
 };
 
 /** Options of file sinks; 0 or NULL means the default. */
@@ -84,12 +94,14 @@ typedef struct dp_file_sink_options {
 	 * registry, and carries what it used.
 	 */
 	dp_registry *registry;
+	/** One of DP_FILE_FORMAT_*. */
+	dp_file_format format;
 } dp_file_sink_options;
 
 /** Initializer of #dp_file_sink_options. */
 #define DP_FILE_SINK_OPTIONS_INIT \
 	{ \
-		sizeof(dp_file_sink_options), NULL, 0, 0, 0, 0, NULL \
+		sizeof(dp_file_sink_options), NULL, 0, 0, 0, 0, NULL, 0 \
 	}
 
 /**
@@ -111,8 +123,8 @@ DP_API DP_NODISCARD dp_status dp_lake_sink_new(dp_sink **ret_sink,
 	dp_error **err);
 
 /**
- * Makes a sink that parses events of known schemas into Avro files, one
- * column a field. Refuses events of unknown schemas and broken ones, which
+ * Makes a sink that parses events of known schemas into Avro or Parquet files,
+ * one column a field. Refuses events of unknown schemas and broken ones, which
  * the job turns into dead letters. Exactly once.
  *
  * @param ret_sink  receives the sink; untouched on failure

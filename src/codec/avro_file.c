@@ -33,7 +33,7 @@ static void put_pair(dpi_buf *out, const char *key, dp_bytes value)
 }
 
 static dp_status put_header(dpi_avro_file *file, const char *schema_json,
-	const dpi_avro_meta *meta, size_t meta_count)
+	const dpi_file_meta *meta, size_t meta_count)
 {
 	static const char magic[] = {'O', 'b', 'j', 1};
 	dpi_buf *out = &file->out;
@@ -53,7 +53,7 @@ static dp_status put_header(dpi_avro_file *file, const char *schema_json,
 
 dp_status dpi_avro_file_init(dpi_avro_file *file, const dp_allocator *alloc,
 	dp_compression compression, const char *schema_json,
-	const dpi_avro_meta *meta, size_t meta_count, const uint8_t *sync,
+	const dpi_file_meta *meta, size_t meta_count, const uint8_t *sync,
 	dp_error **err)
 {
 	dp_status st;
@@ -61,7 +61,7 @@ dp_status dpi_avro_file_init(dpi_avro_file *file, const dp_allocator *alloc,
 	*file = (dpi_avro_file){
 		.alloc = alloc, .block_bytes = DPI_AVRO_BLOCK_BYTES};
 	memcpy(file->sync, sync, sizeof(file->sync));
-	dpi_block_codec_init(&file->codec, compression);
+	dpi_block_codec_init(&file->codec, compression, DPI_CONTAINER_AVRO);
 	dpi_buf_init(&file->block, alloc, BLOCK_LIMIT);
 	dpi_buf_init(&file->out, alloc, OUT_LIMIT);
 

@@ -38,16 +38,10 @@ typedef struct dpi_avro_file {
 	uint64_t total_count;
 } dpi_avro_file;
 
-/* A pair for the header's metadata. */
-typedef struct dpi_avro_meta {
-	const char *key;
-	dp_bytes value;
-} dpi_avro_meta;
-
 /* Writes the header to out. sync is 16 random bytes. Errors: DP_ENOMEM. */
 DP_NODISCARD dp_status dpi_avro_file_init(dpi_avro_file *file,
 	const dp_allocator *alloc, dp_compression compression,
-	const char *schema_json, const dpi_avro_meta *meta, size_t meta_count,
+	const char *schema_json, const dpi_file_meta *meta, size_t meta_count,
 	const uint8_t *sync, dp_error **err);
 void dpi_avro_file_fini(dpi_avro_file *file);
 

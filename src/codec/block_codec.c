@@ -2,7 +2,10 @@
 #include "codec/block_codec.h"
 
 #include <libdeflate.h>
+#include <stdlib.h>
 #include <zstd.h>
+
+#include "codec/snappy.h"
 
 /*
  * The fastest level of each: a higher one saves 4 % of the bytes of small
@@ -13,6 +16,9 @@
 /* libdeflate does not tell; this is what its level 1 takes. */
 #define DEFLATE_MEMORY (72u << 10)
 
+/* Avro closes what Snappy made with the CRC-32 of the plain bytes. */
+#define CHECK_SIZE 4
+
 /* Most bytes that plain bytes may become. */
 static size_t bound(const dpi_block_codec *codec, size_t plain)
 {
@@ -20,21 +26,41 @@ static size_t bound(const dpi_block_codec *codec, size_t plain)
 	case DP_COMPRESSION_ZSTD:
 		return ZSTD_compressBound(plain);
 	case DP_COMPRESSION_DEFLATE:
-		return libdeflate_deflate_compress_bound(NULL, plain);
+		return libdeflate_gzip_compress_bound(NULL, plain);
+	case DP_COMPRESSION_SNAPPY:
+		return dpi_snappy_bound(plain) + CHECK_SIZE;
 	default:
 		return plain;
 	}
 }
 
-static dp_status make_context(dpi_block_codec *codec)
+/* All from malloc: contexts go from file to file, whose allocators may differ. */
+static void *new_context(dp_compression compression)
 {
-	if (codec->context == NULL &&
-		codec->compression == DP_COMPRESSION_ZSTD) {
-		codec->context = ZSTD_createCCtx();
-	} else if (codec->context == NULL) {
-		codec->context = libdeflate_alloc_compressor(LEVEL);
+	switch (compression) {
+	case DP_COMPRESSION_ZSTD:
+		return ZSTD_createCCtx();
+	case DP_COMPRESSION_DEFLATE:
+		return libdeflate_alloc_compressor(LEVEL);
+	default:
+		return malloc(sizeof(dpi_snappy));
 	}
-	return codec->context != NULL ? DP_OK : DP_ENOMEM;
+}
+
+static size_t compress_snappy(
+	const dpi_block_codec *codec, dp_bytes plain, uint8_t *dst)
+{
+	size_t n = dpi_snappy_compress(codec->context, plain, dst);
+	uint32_t check;
+
+	if (codec->container != DPI_CONTAINER_AVRO) {
+		return n;
+	}
+	check = libdeflate_crc32(0, plain.data, plain.size);
+	for (size_t i = 0; i < CHECK_SIZE; i++) {
+		dst[n + i] = (uint8_t)(check >> (24 - 8 * i));
+	}
+	return n + CHECK_SIZE;
 }
 
 /* Returns the bytes written to dst, or 0 if the library ran out of memory. */
@@ -43,8 +69,13 @@ static size_t compress(
 {
 	size_t n;
 
+	if (codec->compression == DP_COMPRESSION_SNAPPY) {
+		return compress_snappy(codec, plain, dst);
+	}
 	if (codec->compression == DP_COMPRESSION_DEFLATE) {
-		return libdeflate_deflate_compress(
+		return (codec->container == DPI_CONTAINER_AVRO
+				? libdeflate_deflate_compress
+				: libdeflate_gzip_compress)(
 			codec->context, plain.data, plain.size, dst, room);
 	}
 	n = ZSTD_compressCCtx(
@@ -52,9 +83,10 @@ static size_t compress(
 	return ZSTD_isError(n) ? 0 : n;
 }
 
-void dpi_block_codec_init(dpi_block_codec *codec, dp_compression compression)
+void dpi_block_codec_init(dpi_block_codec *codec, dp_compression compression,
+	dpi_container container)
 {
-	*codec = (dpi_block_codec){
+	*codec = (dpi_block_codec){.container = container,
 		.compression = compression == DP_COMPRESSION_DEFAULT
 			? DP_COMPRESSION_ZSTD
 			: compression};
@@ -64,6 +96,8 @@ void dpi_block_codec_fini(dpi_block_codec *codec)
 {
 	if (codec->compression == DP_COMPRESSION_ZSTD) {
 		ZSTD_freeCCtx(codec->context);
+	} else if (codec->compression == DP_COMPRESSION_SNAPPY) {
+		free(codec->context);
 	} else if (codec->context != NULL) {
 		libdeflate_free_compressor(codec->context);
 	}
@@ -77,6 +111,8 @@ const char *dpi_block_codec_name(const dpi_block_codec *codec)
 		return "zstandard";
 	case DP_COMPRESSION_DEFLATE:
 		return "deflate";
+	case DP_COMPRESSION_SNAPPY:
+		return "snappy";
 	default:
 		return "null";
 	}
@@ -92,9 +128,11 @@ dp_status dpi_block_codec_run(
 	if (codec->compression == DP_COMPRESSION_NONE) {
 		return dpi_buf_append(out, plain.data, plain.size);
 	}
-	st = make_context(codec);
-	if (st != DP_OK) {
-		return st;
+	if (codec->context == NULL) {
+		codec->context = new_context(codec->compression);
+	}
+	if (codec->context == NULL) {
+		return DP_ENOMEM;
 	}
 	st = dpi_buf_reserve(out, room);
 	if (st != DP_OK) {
@@ -110,7 +148,12 @@ size_t dpi_block_codec_memory(const dpi_block_codec *codec)
 	if (codec->context == NULL) {
 		return 0;
 	}
-	return codec->compression == DP_COMPRESSION_ZSTD
-		? ZSTD_sizeof_CCtx(codec->context)
-		: DEFLATE_MEMORY;
+	switch (codec->compression) {
+	case DP_COMPRESSION_ZSTD:
+		return ZSTD_sizeof_CCtx(codec->context);
+	case DP_COMPRESSION_SNAPPY:
+		return sizeof(dpi_snappy);
+	default:
+		return DEFLATE_MEMORY;
+	}
 }

@@ -10,13 +10,26 @@
  * Compression of the blocks of container files. The libraries behind it keep
  * their own tables, taken from malloc: about 200 KiB for blocks of 64 KiB.
  */
+typedef enum dpi_container {
+	DPI_CONTAINER_AVRO,   /* bare deflate; Snappy with a checksum behind */
+	DPI_CONTAINER_PARQUET /* gzip; Snappy alone */
+} dpi_container;
+
 typedef struct dpi_block_codec {
+	dpi_container container;
 	dp_compression compression; /* never DP_COMPRESSION_DEFAULT */
 	void *context;              /* of the library; NULL until needed */
 } dpi_block_codec;
 
+/* A pair of the metadata that container files have. */
+typedef struct dpi_file_meta {
+	const char *key;
+	dp_bytes value;
+} dpi_file_meta;
+
 /* Allocates nothing yet. */
-void dpi_block_codec_init(dpi_block_codec *codec, dp_compression compression);
+void dpi_block_codec_init(dpi_block_codec *codec, dp_compression compression,
+	dpi_container container);
 void dpi_block_codec_fini(dpi_block_codec *codec);
 
 /* What Avro calls it. */

@@ -15,6 +15,7 @@ static dp_status make_nodes(
 		[DPI_TARGET_AVRO] = DPI_FORM_RECORD,
 		[DPI_TARGET_ROW] = DPI_FORM_ROW,
 		[DPI_TARGET_JSON] = DPI_FORM_OBJECT,
+		[DPI_TARGET_PARQUET] = DPI_FORM_RECORD,
 	};
 	dpi_form form = forms[plan->target];
 	const dpi_plan_node **nodes;
@@ -44,7 +45,7 @@ static dp_status make_nodes(
 	return DP_OK;
 }
 
-static dp_status build(dpi_plan *plan, dpi_arena *scratch)
+static dp_status build_once(dpi_plan *plan, dpi_arena *scratch)
 {
 	const dpi_message_type *root = dpi_schema_root(plan->schema);
 	dpi_plan_builder builder;
@@ -59,6 +60,70 @@ static dp_status build(dpi_plan *plan, dpi_arena *scratch)
 		return DP_ENOMEM;
 	}
 	return st;
+}
+
+/*
+ * Columns of a node, where every path to a value is one; counts[] has those of
+ * nodes before. UINT32_MAX is too many, or too deep to be counted.
+ */
+static uint32_t count_columns(
+	const dpi_plan_node *node, uint32_t *counts, unsigned depth)
+{
+	uint64_t count = 1 + node->type->oneof_count;
+
+	if (depth == DPI_DEPTH_MAX) {
+		return UINT32_MAX;
+	}
+	if (counts[node->index] != 0) {
+		return counts[node->index];
+	}
+	for (size_t i = 0; i < node->field_count && count < UINT32_MAX; i++) {
+		const dpi_plan_field *field = &node->fields[i];
+		bool is_nested =
+			field->kind == DPI_KIND_RECORD || field->is_map;
+
+		count += is_nested
+			? count_columns(field->child, counts, depth + 1)
+			: 1;
+	}
+	counts[node->index] = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+	return counts[node->index];
+}
+
+static dp_status is_fair(
+	const dpi_plan *plan, dpi_arena *scratch, bool *ret_is_fair)
+{
+	uint32_t *counts =
+		dpi_arena_zalloc(scratch, plan->node_count, sizeof(*counts));
+
+	if (counts == NULL) {
+		return DP_ENOMEM;
+	}
+	*ret_is_fair = count_columns(plan->nodes[0], counts, 0) <=
+		DPI_PARQUET_COLUMNS_FAIR;
+	return DP_OK;
+}
+
+/* Recursion is unrolled less deep until its columns are few enough. */
+static dp_status build(dpi_plan *plan, dpi_arena *scratch)
+{
+	dp_status st;
+	bool is_done = false;
+
+	for (;;) {
+		st = build_once(plan, scratch);
+		if (st == DP_OK && plan->target == DPI_TARGET_PARQUET) {
+			st = is_fair(plan, scratch, &is_done);
+		}
+		if (st != DP_OK || plan->target != DPI_TARGET_PARQUET ||
+			is_done || plan->recursion_max == 0) {
+			return st;
+		}
+		plan->recursion_max--;
+		plan->widest = 0;
+		dpi_arena_reset(&plan->arena);
+		dpi_arena_reset(scratch);
+	}
 }
 
 static dp_status new_plan(dpi_plan **ret_plan, const dp_allocator *alloc,
@@ -77,6 +142,7 @@ static dp_status new_plan(dpi_plan **ret_plan, const dp_allocator *alloc,
 	plan->schema = dp_schema_ref(schema);
 	plan->target = target;
 	plan->json = json;
+	plan->recursion_max = DPI_RECURSION_MAX;
 
 	st = build(plan, &scratch);
 	dpi_arena_fini(&scratch);
@@ -115,4 +181,9 @@ void dpi_plan_free(dpi_plan *plan)
 	dp_schema_unref(plan->schema);
 	dpi_arena_fini(&plan->arena);
 	dpi_free(alloc, plan, 1, sizeof(*plan));
+}
+
+unsigned dpi_plan_recursion(const dpi_plan *plan)
+{
+	return plan->recursion_max;
 }

@@ -24,7 +24,13 @@ typedef struct dpi_coder dpi_coder;
 typedef enum dpi_target {
 	DPI_TARGET_AVRO,
 	DPI_TARGET_ROW,
-	DPI_TARGET_JSON
+	DPI_TARGET_JSON,
+	/*
+	 * Avro's datums, of a message that has a column for each path: where
+	 * five levels of recursion would be over DPI_PARQUET_COLUMNS_FAIR
+	 * columns, there are less. See codec/parquet_schema.h.
+	 */
+	DPI_TARGET_PARQUET
 } dpi_target;
 
 /* How messages are written as JSON. */
@@ -36,6 +42,9 @@ enum {
 	 * member, an Any has its bytes, and -0 is read back as a double. */
 	DPI_JSON_COLUMN = 1u << 3
 };
+
+/* Columns that recursion alone may make of a message. */
+#define DPI_PARQUET_COLUMNS_FAIR 1000u
 
 /* A fixed column in front of those of the message. */
 typedef struct dpi_column_given {
@@ -56,6 +65,9 @@ DP_NODISCARD dp_status dpi_plan_new_json(dpi_plan **ret_plan,
 	const dp_allocator *alloc, dp_schema *schema, uint32_t flags,
 	dp_error **err);
 void dpi_plan_free(dpi_plan *plan);
+
+/* Levels of recursion that are records; what is deeper is JSON. */
+unsigned dpi_plan_recursion(const dpi_plan *plan);
 
 DP_NODISCARD dp_status dpi_coder_new(
 	dpi_coder **ret_coder, const dp_allocator *alloc, dp_error **err);

@@ -85,10 +85,11 @@ static dpi_kind scalar_kind(dpi_field_type type)
 	}
 }
 
-static bool is_recursion_end(const dpi_message_type *type, uint32_t level)
+static bool is_recursion_end(const dpi_plan_builder *builder,
+	const dpi_message_type *type, uint32_t level)
 {
 	return type->is_recursive && !type->is_map_entry &&
-		level >= DPI_RECURSION_MAX;
+		level >= builder->plan->recursion_max;
 }
 
 /* The recursive messages above a child of node. */
@@ -119,8 +120,8 @@ static dpi_kind message_kind(const dpi_plan_builder *builder,
 		return DPI_KIND_JSON;
 	default:
 		return node->form == DPI_FORM_RECORD &&
-				!is_recursion_end(
-					type, level_below(builder, node, type))
+				!is_recursion_end(builder, type,
+					level_below(builder, node, type))
 			? DPI_KIND_RECORD
 			: DPI_KIND_JSON;
 	}

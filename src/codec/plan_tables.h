@@ -128,6 +128,7 @@ struct dpi_plan {
 	dp_schema *schema;
 	dpi_target target;
 	uint32_t json;                     /* DPI_JSON_* */
+	unsigned recursion_max;            /* DPI_RECURSION_MAX, or less */
 	const dpi_plan_node *const *nodes; /* the root first */
 	size_t node_count;
 	size_t widest; /* most slots of a node */

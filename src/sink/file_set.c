@@ -30,20 +30,32 @@ struct dpi_open_file {
 	uint64_t number;
 	uint64_t memory_bytes; /* as counted in the set */
 	dpi_staged *staged;
-	dpi_avro_file avro;
+	dpi_part part;
 };
 
+/* Several of them are in memory, in three forms, while one is written. */
+static size_t row_group_bytes(const dpi_file_limits *limits)
+{
+	uint64_t bytes = limits->open_bytes / 12;
+
+	if (bytes > limits->file_bytes) {
+		bytes = limits->file_bytes;
+	}
+	return bytes < DPI_PARQUET_GROUP_BYTES ? (size_t)bytes
+					       : DPI_PARQUET_GROUP_BYTES;
+}
+
 void dpi_file_set_init(dpi_file_set *set, const dp_allocator *alloc,
-	dpi_job_slot *slot, dp_compression compression,
+	dpi_job_slot *slot, dp_file_format format, dp_compression compression,
 	const dpi_file_limits *limits)
 {
 	*set = (dpi_file_set){
 		.alloc = alloc,
 		.slot = slot,
-		.compression = compression,
 		.limits = *limits,
 	};
-	dpi_block_codec_init(&set->codec, compression);
+	dpi_part_press_init(&set->press, alloc, format, compression,
+		row_group_bytes(limits));
 	dpi_arena_init(&set->names, alloc, NAMES_MAX);
 }
 
@@ -55,7 +67,7 @@ void dpi_file_set_fini(dpi_file_set *set)
 			sizeof(*set->finished));
 		set->finished_capacity = 0;
 	}
-	dpi_block_codec_fini(&set->codec);
+	dpi_part_press_fini(&set->press);
 	dpi_arena_fini(&set->names);
 }
 
@@ -95,7 +107,7 @@ static void unlink_file(dpi_file_set *set, dpi_open_file *file)
 
 static void count_memory(dpi_file_set *set, dpi_open_file *file)
 {
-	uint64_t bytes = dpi_avro_file_memory(&file->avro) + sizeof(*file);
+	uint64_t bytes = dpi_part_memory(&file->part) + sizeof(*file);
 
 	set->memory_bytes += bytes - file->memory_bytes;
 	file->memory_bytes = bytes;
@@ -108,7 +120,7 @@ static void free_file(dpi_file_set *set, dpi_open_file *file)
 	if (file->staged != NULL) {
 		ops->release(file->staged);
 	}
-	dpi_avro_file_fini(&file->avro);
+	dpi_part_fini(&file->part);
 	dpi_free(set->alloc, file->folder, strlen(file->folder) + 1, 1);
 	dpi_free(set->alloc, file, 1, sizeof(*file));
 }
@@ -123,23 +135,10 @@ dp_status dpi_file_set_check(const dpi_file_set *set, dp_error **err)
 			  set->slot->folder);
 }
 
-/* The compressor's tables are as large as a block: they go from file to file.
- */
-static void lend_codec(dpi_file_set *set, dpi_open_file *file)
-{
-	file->avro.codec = set->codec;
-}
-
-static void return_codec(dpi_file_set *set, dpi_open_file *file)
-{
-	set->codec = file->avro.codec;
-	file->avro.codec.context = NULL;
-}
-
 static dp_status write_out(
 	dpi_file_set *set, dpi_open_file *file, size_t size, dp_error **err)
 {
-	dpi_buf *out = &file->avro.out;
+	dpi_buf *out = dpi_part_out(&file->part);
 	dp_status st;
 
 	if (size == 0) {
@@ -156,7 +155,7 @@ static dp_status write_out(
 static dp_status write_multiples(
 	dpi_file_set *set, dpi_open_file *file, dp_error **err)
 {
-	size_t size = file->avro.out.size;
+	size_t size = dpi_part_out(&file->part)->size;
 	uint64_t end = file->staged->size + size;
 
 	return size < WRITE_BYTES
@@ -199,23 +198,12 @@ static const char *final_name(dpi_file_set *set, const dpi_open_file *file)
 {
 	char name[FILE_NAME_MAX];
 	int size = snprintf(name, sizeof(name),
-		"%s/part-%s-%016" PRIx64 "-%" PRIu64 "-%" PRIu64 ".avro",
+		"%s/part-%s-%016" PRIx64 "-%" PRIu64 "-%" PRIu64 "%s",
 		file->folder, set->slot->job, set->slot->origin,
-		sequence_of(set), file->number);
+		sequence_of(set), file->number,
+		dpi_part_press_suffix(&set->press));
 
 	return dpi_arena_dup(&set->names, name, (size_t)size);
-}
-
-static dp_status flush_block(
-	dpi_file_set *set, dpi_open_file *file, dp_error **err)
-{
-	dp_status st;
-
-	lend_codec(set, file);
-	st = dpi_avro_file_flush(&file->avro, err);
-	return_codec(set, file);
-	return st == DP_OK ? write_out(set, file, file->avro.out.size, err)
-			   : st;
 }
 
 /* All of it on disk, and its name among the finished ones. */
@@ -229,7 +217,10 @@ static dp_status finish_file(
 		return dpi_error_set(err, DP_ENOMEM,
 			"no memory to finish a file of %s", file->folder);
 	}
-	st = flush_block(set, file, err);
+	st = dpi_part_finish(&file->part, err);
+	if (st == DP_OK) {
+		st = write_out(set, file, dpi_part_out(&file->part)->size, err);
+	}
 	if (st != DP_OK) {
 		return st;
 	}
@@ -243,7 +234,7 @@ static dp_status finish_file(
 		.number = file->number,
 		.name = name,
 		.bytes = file->staged->size,
-		.events = file->avro.total_count,
+		.events = dpi_part_count(&file->part),
 	};
 	unlink_file(set, file);
 	free_file(set, file);
@@ -265,7 +256,7 @@ static void drop_empty(dpi_file_set *set, dpi_open_file *file)
 
 static dp_status retire(dpi_file_set *set, dpi_open_file *file, dp_error **err)
 {
-	if (file->avro.total_count == 0) {
+	if (dpi_part_count(&file->part) == 0) {
 		drop_empty(set, file);
 		return DP_OK;
 	}
@@ -283,7 +274,7 @@ static dp_status stage(dpi_file_set *set, dpi_open_file *file, dp_error **err)
 	return store->ops->stage(store, name, &file->staged, err);
 }
 
-static dp_status begin_avro(dpi_file_set *set, dpi_open_file *file,
+static dp_status begin_part(dpi_file_set *set, dpi_open_file *file,
 	const dpi_file_kind *kind, dp_error **err)
 {
 	const dpi_os *os = dpi_runtime_os(set->slot->store->rt);
@@ -293,8 +284,7 @@ static dp_status begin_avro(dpi_file_set *set, dpi_open_file *file,
 	if (rc < 0) {
 		return dpi_error_sys(err, -rc, "random bytes");
 	}
-	return dpi_avro_file_init(&file->avro, set->alloc, set->compression,
-		kind->schema_json, kind->meta, kind->meta_count, sync, err);
+	return dpi_part_init(&file->part, &set->press, kind, sync, err);
 }
 
 static dpi_open_file *make_file(
@@ -331,7 +321,7 @@ static dp_status open_file(dpi_file_set *set, const char *folder,
 		return dpi_error_set(
 			err, DP_ENOMEM, "no memory for a file of %s", folder);
 	}
-	st = begin_avro(set, file, kind, err);
+	st = begin_part(set, file, kind, err);
 	if (st == DP_OK) {
 		st = stage(set, file, err);
 	}
@@ -365,21 +355,74 @@ static dpi_open_file *find(dpi_file_set *set, const char *folder,
 	return file;
 }
 
-static bool is_full(const dpi_file_set *set, const dpi_open_file *file)
+static bool is_full(const dpi_file_set *set, dpi_open_file *file)
 {
-	return file->staged->size + file->avro.out.size >=
+	return file->staged->size + dpi_part_out(&file->part)->size >=
 		set->limits.file_bytes;
 }
 
-/* Finishes the idlest until there is room for `more` further files. */
+/*
+ * Columns of Parquet grow by doubling, and are compressed from one buffer into
+ * another: what is not there yet has a third of the memory kept for it.
+ */
+static bool is_crowded(const dpi_file_set *set)
+{
+	uint64_t limit = set->limits.open_bytes;
+	uint64_t shared = dpi_parquet_worker_memory(&set->press.worker);
+
+	return set->press.format == DP_FILE_FORMAT_PARQUET
+		? set->memory_bytes + shared > limit - limit / 3
+		: set->memory_bytes > limit;
+}
+
+/* The one that gives most memory back, or NULL. */
+static dpi_open_file *find_slackest(const dpi_file_set *set)
+{
+	dpi_open_file *found = NULL;
+
+	for (dpi_open_file *file = set->busiest; file != NULL;
+		file = file->idler) {
+		size_t slack = dpi_part_slack(&file->part);
+
+		if (slack >
+			(found != NULL ? dpi_part_slack(&found->part) : 0)) {
+			found = file;
+		}
+	}
+	return found;
+}
+
+static dp_status shrink(dpi_file_set *set, dpi_open_file *file, dp_error **err)
+{
+	dpi_buf *out = dpi_part_out(&file->part);
+	dp_status st = dpi_part_shrink(&file->part, err);
+
+	if (st == DP_OK) {
+		st = write_out(set, file, out->size, err);
+	}
+	if (st == DP_OK) {
+		dpi_buf_fini(out);
+	}
+	count_memory(set, file);
+	return st;
+}
+
+/* Finishes the idlest until there is room for `more` further files. For want of
+ * memory row groups are written first, the largest in front. */
 static dp_status make_room(dpi_file_set *set, uint32_t more, dp_error **err)
 {
 	dp_status st = DP_OK;
 
-	while (st == DP_OK && set->idlest != NULL &&
-		(set->open_count + more > set->limits.open_max ||
-			set->memory_bytes > set->limits.open_bytes)) {
-		st = retire(set, set->idlest, err);
+	while (st == DP_OK && set->idlest != NULL) {
+		bool has_place = set->open_count + more <= set->limits.open_max;
+		dpi_open_file *slackest;
+
+		if (has_place && !is_crowded(set)) {
+			break;
+		}
+		slackest = has_place ? find_slackest(set) : NULL;
+		st = slackest != NULL ? shrink(set, slackest, err)
+				      : retire(set, set->idlest, err);
 	}
 	return st;
 }
@@ -418,9 +461,7 @@ static dp_status append(dpi_file_set *set, dpi_open_file *file, dp_bytes datums,
 	if (st != DP_OK) {
 		return st;
 	}
-	lend_codec(set, file);
-	st = dpi_avro_file_append(&file->avro, datums, count, err);
-	return_codec(set, file);
+	st = dpi_part_append(&file->part, datums, count, err);
 	count_memory(set, file);
 	return st;
 }
@@ -432,7 +473,7 @@ dp_status dpi_file_set_append(dpi_file_set *set, const char *folder,
 	dpi_open_file *file = set->busiest;
 	dp_status st = dpi_file_set_check(set, err);
 
-	if (st == DP_OK && set->memory_bytes > set->limits.open_bytes) {
+	if (st == DP_OK && is_crowded(set)) {
 		st = make_room(set, 0, err);
 		file = set->busiest;
 	}

@@ -7,12 +7,12 @@
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "codec/avro_file.h"
+#include "sink/part.h"
 #include "sink/slot.h"
 
 /*
  * The files that a sink is writing: at most so many open, of so much memory
- * together. Whatever the number of destinations, what is over the bounds is
+ * together. Parquet files that hold much write a row group first. Whatever the number of destinations, what is over the bounds is
  * the idlest file, which is finished early; its destination gets another one
  * when the next event comes. Everything is staged in the slot until a commit
  * makes the finished files visible.
@@ -28,14 +28,6 @@ typedef struct dpi_file_limits {
 	uint64_t file_bytes;
 } dpi_file_limits;
 
-/* What a file begins with. Records of different kinds never share a file. */
-typedef struct dpi_file_kind {
-	uint64_t key;
-	const char *schema_json;
-	const dpi_avro_meta *meta;
-	size_t meta_count;
-} dpi_file_kind;
-
 typedef struct dpi_open_file dpi_open_file;
 
 #define DPI_FILE_SET_BUCKETS 1024u
@@ -44,8 +36,7 @@ typedef struct dpi_file_set {
 	const dp_allocator *alloc;
 	dpi_job_slot *slot;
 	dpi_file_limits limits;
-	dpi_block_codec codec; /* one serves all files */
-	dp_compression compression;
+	dpi_part_press press; /* one serves all files */
 	dpi_open_file *buckets[DPI_FILE_SET_BUCKETS];
 	dpi_open_file *busiest; /* used last */
 	dpi_open_file *idlest;
@@ -61,7 +52,7 @@ typedef struct dpi_file_set {
 
 /* Borrows slot, which may be recovered later. */
 void dpi_file_set_init(dpi_file_set *set, const dp_allocator *alloc,
-	dpi_job_slot *slot, dp_compression compression,
+	dpi_job_slot *slot, dp_file_format format, dp_compression compression,
 	const dpi_file_limits *limits);
 /* As abandon, and gives all memory back. */
 void dpi_file_set_fini(dpi_file_set *set);

@@ -334,10 +334,21 @@ static dp_status adopt_options(dp_file_sink_options *opts,
 		return st;
 	}
 	if (opts->compression < DP_COMPRESSION_DEFAULT ||
-		opts->compression > DP_COMPRESSION_ZSTD) {
+		opts->compression > DP_COMPRESSION_SNAPPY) {
 		return dpi_error_set(err, DP_EINVAL,
 			"compression %d is none of DP_COMPRESSION_*",
 			(int)opts->compression);
+	}
+	if (opts->format < DP_FILE_FORMAT_DEFAULT ||
+		opts->format > DP_FILE_FORMAT_PARQUET) {
+		return dpi_error_set(err, DP_EINVAL,
+			"format %d is none of DP_FILE_FORMAT_*",
+			(int)opts->format);
+	}
+	if (opts->format == DP_FILE_FORMAT_PARQUET && !format->is_parsed) {
+		return dpi_error_set(err, DP_EINVAL,
+			"files of sink '%s' are Avro, not Parquet",
+			format->name);
 	}
 	if (opts->destination == NULL) {
 		opts->destination = format->default_destination;
@@ -363,7 +374,7 @@ static dp_status init_sink(file_sink *sink, dp_store *store,
 	dpi_buf_init(&sink->datums, sink->alloc, PENDING_MAX);
 	dpi_buf_init(&sink->folders, sink->alloc, PENDING_MAX);
 	dpi_file_set_init(&sink->files, sink->alloc, &sink->ledger.slot,
-		opts->compression, &limits);
+		opts->format, opts->compression, &limits);
 	return dpi_destination_init(&sink->destination, sink->alloc,
 		opts->destination, sink->format->is_parsed, err);
 }

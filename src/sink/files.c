@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <datapipe/sink.h>
 
+#include "base/adopt.h"
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/error.h"
@@ -127,8 +128,8 @@ static const dpi_file_format files_format = {
 	.close = files_close,
 };
 
-static dp_status make_files(
-	files_sink **ret, dp_runtime *rt, dp_registry *registry, dp_error **err)
+static dp_status make_files(files_sink **ret, dp_runtime *rt,
+	dp_registry *registry, dp_file_format format, dp_error **err)
 {
 	const dp_allocator *alloc = dpi_runtime_alloc(rt);
 	files_sink *sink = dpi_zalloc(alloc, 1, sizeof(*sink));
@@ -139,8 +140,10 @@ static dp_status make_files(
 			err, DP_ENOMEM, "no memory for a files sink");
 	}
 	sink->alloc = alloc;
-	dpi_event_plans_init(&sink->plans, alloc, registry, DPI_TARGET_AVRO);
-	dpi_files_schemas_init(&sink->schemas, alloc);
+	dpi_event_plans_init(&sink->plans, alloc, registry,
+		format == DP_FILE_FORMAT_PARQUET ? DPI_TARGET_PARQUET
+						 : DPI_TARGET_AVRO);
+	dpi_files_schemas_init(&sink->schemas, alloc, format);
 	st = dpi_coder_new(&sink->coder, alloc, err);
 	if (st != DP_OK) {
 		dpi_free(alloc, sink, 1, sizeof(*sink));
@@ -148,6 +151,17 @@ static dp_status make_files(
 	}
 	*ret = sink;
 	return DP_OK;
+}
+
+/* Options of a program that was built before there were formats are shorter;
+ * others are checked when they are adopted. */
+static dp_file_format format_of(const dp_file_sink_options *opts)
+{
+	return opts != NULL &&
+			opts->struct_size >=
+				DPI_SIZE_UP_TO(dp_file_sink_options, format)
+		? opts->format
+		: DP_FILE_FORMAT_AVRO;
 }
 
 dp_status dp_files_sink_new(dp_sink **ret_sink, dp_runtime *rt, dp_store *store,
@@ -160,7 +174,7 @@ dp_status dp_files_sink_new(dp_sink **ret_sink, dp_runtime *rt, dp_store *store,
 		return dpi_error_set(err, DP_EINVAL,
 			"ret_sink, rt, store or reg of a files sink is NULL");
 	}
-	st = make_files(&sink, rt, reg, err);
+	st = make_files(&sink, rt, reg, format_of(opts), err);
 	if (st != DP_OK) {
 		return st;
 	}

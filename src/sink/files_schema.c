@@ -25,15 +25,16 @@ const dpi_column_given dpi_files_given[] = {
 const size_t dpi_files_given_count =
 	sizeof(dpi_files_given) / sizeof(dpi_files_given[0]);
 
-void dpi_files_schemas_init(
-	dpi_files_schemas *schemas, const dp_allocator *alloc)
+void dpi_files_schemas_init(dpi_files_schemas *schemas,
+	const dp_allocator *alloc, dp_file_format format)
 {
-	*schemas = (dpi_files_schemas){.alloc = alloc};
+	*schemas = (dpi_files_schemas){.alloc = alloc, .format = format};
 }
 
 static void free_schema(const dp_allocator *alloc, dpi_files_schema *schema)
 {
 	dpi_buf_fini(&schema->json);
+	dpi_parquet_schema_unref(schema->parquet);
 	dpi_buf_fini(&schema->type);
 	dp_error_free(schema->unfit);
 	dpi_free(alloc, schema, 1, sizeof(*schema));
@@ -116,23 +117,41 @@ static dp_status describe(dpi_files_schema *schema, const dp_schema *described)
 			       strlen(schema->fingerprint)) ^
 			dpi_hash64(1, type, strlen(type)),
 		.schema_json = dpi_buf_text(&schema->json),
+		.parquet = schema->parquet,
 		.meta = schema->meta,
-		.meta_count = DPI_FILES_META,
+		.meta_count = schema->parquet != NULL ? DPI_FILES_META
+						      : DPI_FILES_META - 1,
 	};
-	schema->meta[0] = (dpi_avro_meta){"datapipe.type",
+	schema->meta[0] = (dpi_file_meta){"datapipe.type",
 		dpi_bytes(schema->type.data, schema->type.size)};
-	schema->meta[1] = (dpi_avro_meta){
+	schema->meta[1] = (dpi_file_meta){
 		"datapipe.version", dpi_bytes_text(schema->version)};
-	schema->meta[2] = (dpi_avro_meta){
+	schema->meta[2] = (dpi_file_meta){
 		"datapipe.fingerprint", dpi_bytes_text(schema->fingerprint)};
+	schema->meta[3] = (dpi_file_meta){
+		"datapipe.recursion", dpi_bytes_text(schema->recursion)};
 	return schema->type.failed;
 }
 
-static dp_status fill(dpi_files_schema *schema, const dpi_event_plan *plan,
-	const dpi_destination *destination, dp_error **err)
+static dp_status make_columns(dpi_files_schema *schema,
+	const dp_allocator *alloc, const dpi_plan *plan, dp_file_format format,
+	dp_error **err)
 {
-	dp_status st = dpi_avro_schema(plan->plan, dpi_files_given,
-		dpi_files_given_count, &schema->json, err);
+	(void)snprintf(schema->recursion, sizeof(schema->recursion), "%u",
+		dpi_plan_recursion(plan));
+	return format == DP_FILE_FORMAT_PARQUET
+		? dpi_parquet_schema_new(&schema->parquet, alloc, plan,
+			  dpi_files_given, dpi_files_given_count, err)
+		: dpi_avro_schema(plan, dpi_files_given, dpi_files_given_count,
+			  &schema->json, err);
+}
+
+static dp_status fill(dpi_files_schemas *schemas, dpi_files_schema *schema,
+	const dpi_event_plan *plan, const dpi_destination *destination,
+	dp_error **err)
+{
+	dp_status st = make_columns(
+		schema, schemas->alloc, plan->plan, schemas->format, err);
 
 	if (st != DP_OK) {
 		return st;
@@ -163,7 +182,7 @@ static dp_status make(dpi_files_schemas *schemas, const dpi_event_plan *plan,
 	schema->plan = plan->id;
 	dpi_buf_init(&schema->json, schemas->alloc, JSON_MAX);
 	dpi_buf_init(&schema->type, schemas->alloc, TYPE_MAX);
-	st = fill(schema, plan, destination, err);
+	st = fill(schemas, schema, plan, destination, err);
 	if (st != DP_OK) {
 		free_schema(schemas->alloc, schema);
 		return st;

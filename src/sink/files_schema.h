@@ -13,7 +13,8 @@
  * where the fields of the destination are. One owner.
  */
 
-#define DPI_FILES_META 3
+/* Pairs; the last, how deep recursion goes, in Parquet only. */
+#define DPI_FILES_META 4
 #define DPI_FILES_BUCKETS 256u
 
 typedef struct dpi_files_schema {
@@ -21,17 +22,20 @@ typedef struct dpi_files_schema {
 	uint64_t plan;  /* id of the plan that it belongs to */
 	uint64_t batch; /* last used in it */
 	dpi_file_kind kind;
-	dpi_buf json;
+	dpi_buf json;                /* of Avro */
+	dpi_parquet_schema *parquet; /* of Parquet */
 	char version[16];
 	char fingerprint[40];
+	char recursion[8];
 	dpi_buf type;
-	dpi_avro_meta meta[DPI_FILES_META];
+	dpi_file_meta meta[DPI_FILES_META];
 	dpi_field_path fields[DPI_DESTINATION_PARTS];
 	dp_error *unfit; /* why there is no such folder for the type, or NULL */
 } dpi_files_schema;
 
 typedef struct dpi_files_schemas {
 	const dp_allocator *alloc;
+	dp_file_format format;
 	dpi_files_schema *buckets[DPI_FILES_BUCKETS];
 	size_t count;
 	uint64_t batch;
@@ -41,8 +45,8 @@ typedef struct dpi_files_schemas {
 extern const dpi_column_given dpi_files_given[];
 extern const size_t dpi_files_given_count;
 
-void dpi_files_schemas_init(
-	dpi_files_schemas *schemas, const dp_allocator *alloc);
+void dpi_files_schemas_init(dpi_files_schemas *schemas,
+	const dp_allocator *alloc, dp_file_format format);
 void dpi_files_schemas_fini(dpi_files_schemas *schemas);
 
 /* A batch comes: schemas that were not used for long are forgotten. */

@@ -208,7 +208,7 @@ AT(dp_completion, tag, 0);
 AT(dp_completion, status, 8);
 AT(dp_completion, reserved, 12);
 
-SIZE(dp_file_sink_options, 48);
+SIZE(dp_file_sink_options, 56);
 AT(dp_file_sink_options, struct_size, 0);
 AT(dp_file_sink_options, destination, 8);
 AT(dp_file_sink_options, compression, 16);
@@ -216,6 +216,7 @@ AT(dp_file_sink_options, open_max, 20);
 AT(dp_file_sink_options, open_bytes, 24);
 AT(dp_file_sink_options, file_bytes, 32);
 AT(dp_file_sink_options, registry, 40);
+AT(dp_file_sink_options, format, 48);
 
 SIZE(dp_sqlite_sink_options, 16);
 AT(dp_sqlite_sink_options, struct_size, 0);

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/buf.h"
 #include "codec/avro_file.h"
+#include "codec/parquet_file.h"
 #include "codec/plan.h"
 #include "schema/descriptor.h"
 #include "test_heap.h"
@@ -19,6 +20,9 @@
  *   text   path of the Avro file; the rows go to the same with ".rows"
  *   number dp_compression
  *   number count, then as many texts: messages
+ *
+ * Beside the Avro file stands a Parquet file of the same, with ".parquet", cut
+ * into row groups after every fifth message.
  *
  * Records of the Avro file have a column `_n`, the message's index, so that
  * those that were refused are seen; why is told on standard output.
@@ -119,17 +123,39 @@ static FILE *create(const char *path, const char *suffix)
 
 struct target {
 	const dp_allocator *alloc;
-	dpi_plan *avro_plan, *row_plan;
+	dpi_plan *avro_plan, *row_plan, *parquet_plan;
 	dpi_coder *coder;
 	dpi_avro_file avro;
+	dpi_parquet_schema *schema;
+	dpi_parquet_worker worker;
+	dpi_parquet_file parquet;
 	FILE *rows;
 	dpi_cell *cells;
 	size_t cell_count;
 };
 
+static const dpi_column_given given = {"_n", "\"int\""};
+
+static void open_parquet(struct target *t, uint32_t compression)
+{
+	dp_error *err = NULL;
+	char levels[12];
+	dpi_file_meta meta = {"datapipe.recursion", {levels, 0}};
+
+	meta.value.size = (size_t)snprintf(levels, sizeof(levels), "%u",
+		dpi_plan_recursion(t->parquet_plan));
+	dpi_parquet_worker_init(
+		&t->worker, t->alloc, (dp_compression)compression);
+	if (dpi_parquet_schema_new(&t->schema, t->alloc, t->parquet_plan,
+		    &given, 1, &err) != DP_OK ||
+		dpi_parquet_file_init(&t->parquet, t->alloc, t->schema,
+			&t->worker, &meta, 1, &err) != DP_OK) {
+		die("Parquet file", err);
+	}
+}
+
 static void open_avro(struct target *t, uint32_t compression)
 {
-	static const dpi_column_given given = {"_n", "\"int\""};
 	static const uint8_t sync[DPI_AVRO_SYNC_SIZE] = "sync of a test!";
 	dp_error *err = NULL;
 	dpi_buf schema;
@@ -178,6 +204,28 @@ static void refuse(
 	dp_error_free(err);
 }
 
+static void write_parquet(
+	struct target *t, const char *path, uint32_t number, dp_bytes message)
+{
+	dp_error *err = NULL;
+	dpi_buf datum;
+
+	dpi_buf_init(&datum, t->alloc, 1 << 30);
+	(void)dpi_avro_put_long(&datum, number);
+	if (dpi_avro_encode(t->parquet_plan, t->coder, message.data,
+		    message.size, &datum, &err) != DP_OK) {
+		refuse(path, "parquet", number, err);
+	} else if (dpi_parquet_file_append(&t->parquet,
+			   dpi_bytes(datum.data, datum.size), 1,
+			   &err) != DP_OK ||
+		(number % 5 == 4 &&
+			dpi_parquet_file_cut(
+				&t->parquet, number % 2 == 0, &err) != DP_OK)) {
+		die("row", err);
+	}
+	dpi_buf_fini(&datum);
+}
+
 static void write_message(
 	struct target *t, const char *path, uint32_t number, dp_bytes message)
 {
@@ -193,6 +241,7 @@ static void write_message(
 	} else if (dpi_avro_file_end(&t->avro, 1, &err) != DP_OK) {
 		die("record", err);
 	}
+	write_parquet(t, path, number, message);
 	err = NULL;
 	if (dpi_row_encode(t->row_plan, t->coder, message.data, message.size,
 		    t->cells, &err) != DP_OK) {
@@ -203,6 +252,23 @@ static void write_message(
 	for (size_t i = 0; i < t->cell_count; i++) {
 		put_cell(t->rows, &t->cells[i]);
 	}
+}
+
+static void close_parquet(struct target *t, const char *path)
+{
+	FILE *file = create(path, ".parquet");
+	dp_error *err = NULL;
+
+	if (dpi_parquet_file_finish(&t->parquet, &err) != DP_OK) {
+		die("footer", err);
+	}
+	fwrite(t->parquet.out.data, 1, t->parquet.out.size, file);
+	if (fclose(file) != 0) {
+		die(path, NULL);
+	}
+	dpi_parquet_file_fini(&t->parquet);
+	dpi_parquet_schema_unref(t->schema);
+	dpi_parquet_worker_fini(&t->worker);
 }
 
 static void close_files(struct target *t, const char *path)
@@ -219,6 +285,7 @@ static void close_files(struct target *t, const char *path)
 	}
 	dpi_avro_file_fini(&t->avro);
 	free(t->cells);
+	close_parquet(t, path);
 }
 
 static void run_case(const dp_allocator *alloc)
@@ -238,16 +305,20 @@ static void run_case(const dp_allocator *alloc)
 			&err) != DP_OK ||
 		dpi_plan_new(&t.row_plan, alloc, schema, DPI_TARGET_ROW,
 			&err) != DP_OK ||
+		dpi_plan_new(&t.parquet_plan, alloc, schema, DPI_TARGET_PARQUET,
+			&err) != DP_OK ||
 		dpi_coder_new(&t.coder, alloc, &err) != DP_OK) {
 		die(path, err);
 	}
 	open_avro(&t, compression);
+	open_parquet(&t, compression);
 	open_rows(&t, path);
 	for (uint32_t i = 0; i < count; i++) {
 		write_message(&t, path, i, get_text());
 	}
 	close_files(&t, path);
 	dpi_coder_free(t.coder);
+	dpi_plan_free(t.parquet_plan);
 	dpi_plan_free(t.row_plan);
 	dpi_plan_free(t.avro_plan);
 	dp_schema_unref(schema);

@@ -266,8 +266,9 @@ def is_synthetic(oneof):
 
 
 class Oracle:
-    def __init__(self, schema):
+    def __init__(self, schema, recursion=RECURSION_MAX):
         self.schema = schema
+        self.recursion = recursion
         self.names = {}
         self.recursive = {}
 
@@ -294,7 +295,7 @@ class Oracle:
 
     def is_text(self, message_type, level):
         return message_type.full_name in TEXT_KINDS or (
-            level >= RECURSION_MAX and self.is_recursive(message_type)
+            level >= self.recursion and self.is_recursive(message_type)
         )
 
     def unknown(self, message, whole):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""run.py ENCODER FOLDER: fetches readers of Avro into FOLDER, once, and has
-them read random files of ENCODER. Exits with 77 if they cannot be fetched."""
+"""run.py ENCODER FOLDER: fetches readers of Avro and Parquet into FOLDER, once,
+and has them read random files of ENCODER. Exits with 77 if they cannot be
+fetched. DP_PARQUET_TYPES: how many schemas of Parquet files, instead of 120."""
 
 import os
 import pathlib
@@ -10,6 +11,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 TYPES = 520
+PARQUET_TYPES = os.environ.get("DP_PARQUET_TYPES", "120")
 SEED = "1"
 
 
@@ -39,10 +41,10 @@ def fetch_python(folder):
         if done.returncode == 0:
             done = run(
                 venv / "bin/pip", "install", "--disable-pip-version-check",
-                "--retries", "1", "--timeout", "20", "-r", wanted,
+                "--retries", "1", "--timeout", "60", "-r", wanted,
             )
         if done.returncode != 0:
-            skip("pip cannot fetch fastavro and protobuf", done)
+            skip("pip cannot fetch fastavro, protobuf, pyarrow and duckdb", done)
         shutil.copy(wanted, venv / "made-of")
     return venv / "bin/python"
 
@@ -62,7 +64,7 @@ def fetch_node(folder):
             "--fetch-timeout=20000", cwd=node,
         )
         if done.returncode != 0:
-            skip("npm cannot fetch avsc and fzstd", done)
+            skip("npm cannot fetch avsc, fzstd and hyparquet", done)
         shutil.copy(wanted, node / "made-of")
     return {**os.environ, "NODE_PATH": str(node / "node_modules")}
 
@@ -72,6 +74,32 @@ def must(what, done):
         print(f"{what}:\n{done.stdout[-8000:]}")
         sys.exit(1)
     return done.stdout
+
+
+def compare(what, expected, actual):
+    if actual != expected:
+        for e, a in zip(expected.splitlines(), actual.splitlines()):
+            if e != a:
+                print(f"expected: {e}\n{what}: {a}")
+        sys.exit(1)
+
+
+def read_parquet(encoder, folder, python, node):
+    types, rows = must("pyarrow and DuckDB", run(
+        python, "-B", HERE / "parquet.py", encoder, folder, PARQUET_TYPES, SEED,
+    )).split()[-2:]
+    expected = (folder / "parquet-digests").read_text()
+    actual = ""
+    lines = expected.splitlines()
+    for at in range(0, len(lines), 500):
+        paths = [line.split()[0] for line in lines[at : at + 500]]
+        actual += must("hyparquet", run(
+            "node", HERE / "read_parquet.js", *paths, env=node))
+    compare("hyparquet", expected, actual)
+    print(
+        f"figure: parquet: {types} schemas, {rows} rows, all values read back equal "
+        "by pyarrow, DuckDB and hyparquet"
+    )
 
 
 def main():
@@ -88,12 +116,9 @@ def main():
     paths = [line.split()[0] for line in expected.splitlines()]
     actual = must("avsc", run(
         "node", HERE / "read_avro.js", "--digest", *paths, env=node))
-    if actual != expected:
-        for e, a in zip(expected.splitlines(), actual.splitlines()):
-            if e != a:
-                print(f"fastavro: {e}\navsc:     {a}")
-        sys.exit(1)
+    compare("avsc", expected, actual)
     print(f"avsc read the same from {len(paths)} files")
+    read_parquet(encoder, folder / "parquet", python, node)
 
 
 main()

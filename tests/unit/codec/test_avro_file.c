@@ -116,7 +116,7 @@ static int64_t expect_block(
 static dp_status open_file(dpi_avro_file *file, const dp_allocator *alloc,
 	dp_compression compression, dp_error **err)
 {
-	dpi_avro_meta meta = {"origin", dpi_bytes_text("test")};
+	dpi_file_meta meta = {"origin", dpi_bytes_text("test")};
 
 	return dpi_avro_file_init(file, alloc, compression, "\"long\"", &meta,
 		1, sync_marker, err);
