@@ -267,7 +267,8 @@ static bool put_members(
 
 		if (!(slot != &dpi_slot_empty &&
 			    dpi_json_is_shown(field, slot)) &&
-			!(has_zeros && !field->has_presence)) {
+			!(has_zeros && !field->has_presence &&
+				!field->field->is_extension)) {
 			continue;
 		}
 		frame->field = field;

@@ -3,17 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/buf.h"
+#include "base/bytes.h"
 #include "codec/avro_file.h"
 #include "codec/parquet_file.h"
 #include "codec/plan.h"
+#include "case_input.h"
 #include "schema/descriptor.h"
 #include "test_heap.h"
 
 /*
  * Writes what readers of other makers then read back. Standard input is a run
- * of cases; a number is a u32 in little-endian, a text is its size and bytes:
+ * of cases (case_input.h):
  *
  *   text   FileDescriptorSet
  *   text   full name of the message type
@@ -31,82 +32,6 @@
  * texts, then for each message its index, and for each cell its kind as a
  * number and 8 bytes (an integer or a double) or a text.
  */
-
-static uint8_t *input;
-static size_t input_size, input_at;
-
-static void die(const char *what, dp_error *err)
-{
-	fprintf(stderr, "encode_avro: %s: %s\n", what, dp_error_message(err));
-	exit(1);
-}
-
-static void read_input(void)
-{
-	size_t room = 1 << 20;
-
-	input = malloc(room);
-	while (input != NULL) {
-		input_size +=
-			fread(input + input_size, 1, room - input_size, stdin);
-		if (input_size < room) {
-			return;
-		}
-		room *= 2;
-		input = realloc(input, room);
-	}
-	die("standard input: no memory", NULL);
-}
-
-static uint32_t get_number(void)
-{
-	uint32_t value;
-
-	if (input_size - input_at < 4) {
-		die("standard input is cut off", NULL);
-	}
-	value = dpi_load_u32(input + input_at);
-	input_at += 4;
-	return value;
-}
-
-static dp_bytes get_text(void)
-{
-	uint32_t size = get_number();
-	dp_bytes text = dpi_bytes(input + input_at, size);
-
-	if (input_size - input_at < size) {
-		die("standard input is cut off", NULL);
-	}
-	input_at += size;
-	return text;
-}
-
-static char *get_string(void)
-{
-	dp_bytes text = get_text();
-	char *string = calloc(1, text.size + 1);
-
-	if (string == NULL) {
-		die("no memory", NULL);
-	}
-	memcpy(string, text.data, text.size);
-	return string;
-}
-
-static void put_number(FILE *file, uint32_t value)
-{
-	uint8_t bytes[4];
-
-	dpi_store_u32(bytes, value);
-	fwrite(bytes, 1, sizeof(bytes), file);
-}
-
-static void put_text(FILE *file, dp_bytes text)
-{
-	put_number(file, (uint32_t)text.size);
-	fwrite(text.data, 1, text.size, file);
-}
 
 static FILE *create(const char *path, const char *suffix)
 {
@@ -332,9 +257,9 @@ int main(void)
 
 	test_heap_init(&heap);
 	read_input();
-	while (input_at < input_size) {
+	while (has_input()) {
 		run_case(&heap.alloc);
 	}
-	free(input);
+	end_input();
 	return heap.live_bytes == 0 ? 0 : 2;
 }

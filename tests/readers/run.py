@@ -3,6 +3,7 @@
 and has them read random files of ENCODER. Exits with 77 if they cannot be
 fetched. DP_PARQUET_TYPES: how many schemas of Parquet files, instead of 120."""
 
+import fcntl
 import os
 import pathlib
 import shutil
@@ -33,6 +34,13 @@ def is_fresh(folder, wanted):
 
 
 def fetch_python(folder):
+    """Once, also where several tests ask at the same time."""
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return make_venv(folder)
+
+
+def make_venv(folder):
     wanted = HERE / "requirements.txt"
     venv = folder / "venv"
     if not is_fresh(venv, wanted):
@@ -121,4 +129,5 @@ def main():
     read_parquet(encoder, folder / "parquet", python, node)
 
 
-main()
+if __name__ == "__main__":
+    main()
