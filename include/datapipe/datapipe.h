@@ -10,6 +10,7 @@
 #include <datapipe/alloc.h>
 #include <datapipe/bytes.h>
 #include <datapipe/codec.h>
+#include <datapipe/compat.h>
 #include <datapipe/event.h>
 #include <datapipe/export.h>
 #include <datapipe/hub.h>

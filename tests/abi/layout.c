@@ -35,6 +35,15 @@ AT(dp_codec_options, struct_size, 0);
 AT(dp_codec_options, json, 8);
 AT(dp_codec_options, limit_bytes, 16);
 
+SIZE(dp_compat_finding, 48);
+AT(dp_compat_finding, struct_size, 0);
+AT(dp_compat_finding, rule, 8);
+AT(dp_compat_finding, path, 16);
+AT(dp_compat_finding, before, 24);
+AT(dp_compat_finding, after, 32);
+AT(dp_compat_finding, breaks, 40);
+AT(dp_compat_finding, number, 44);
+
 SIZE(dp_event, 136);
 AT(dp_event, struct_size, 0);
 AT(dp_event, type, 8);
