@@ -34,7 +34,9 @@ enum {
 	 */
 	DP_JSON_ZEROS = 1u << 1,
 	/** Enums are numbers. */
-	DP_JSON_ENUM_NUMBERS = 1u << 2
+	DP_JSON_ENUM_NUMBERS = 1u << 2,
+	/** When it is read: members and enum values of other names are skipped. */
+	DP_JSON_IGNORE_UNKNOWN = 1u << 3
 };
 
 /** Options of dp_codec_new(); 0 means the default. */
@@ -103,6 +105,33 @@ DP_API void dp_codec_free(dp_codec *codec);
  */
 DP_API DP_NODISCARD dp_status dp_codec_to_json(
 	dp_codec *codec, dp_bytes wire, dp_bytes *ret_json, dp_error **err);
+
+/**
+ * Reads ProtoJSON into the bytes of a message, by the rules that Google gives
+ * for parsers: names as in JSON or as in the schema, integers as numbers or
+ * strings, Base64 of either alphabet. A member that is there twice, a second
+ * member of a oneof, a key that a map has already, and a member that the
+ * schema lacks are errors, but the last with #DP_JSON_IGNORE_UNKNOWN.
+ *
+ * Fields are in the order of the JSON. Once a codec has seen its largest
+ * event, this allocates nothing.
+ *
+ * @param codec     codec
+ * @param json      text in UTF-8; at most 32 MiB
+ * @param ret_wire  receives the message; untouched on failure
+ * @param err       why, with the path of the field, line and column, or NULL
+ * @errors          DP_ESCHEMA  not JSON, or not of that message; a required
+ *                              field is missing; an Any of a type that the
+ *                              schema lacks
+ *                  DP_ETOOBIG  nested deeper than 64 messages; more than 16
+ *                              MiB, or than twice the text and 1 MiB
+ *                  DP_EINVAL, DP_ENOMEM
+ * @owns            the codec: the bytes live until its next call
+ * @thread          one at a time
+ * @since           0.1
+ */
+DP_API DP_NODISCARD dp_status dp_codec_from_json(
+	dp_codec *codec, dp_bytes json, dp_bytes *ret_wire, dp_error **err);
 
 DP_END_DECLS
 

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "codec/jsonin.h"
 #include "codec/plan.h"
 #include "schema/descriptor.h"
 
@@ -13,7 +14,9 @@
 /* Results over this are given back at the next call. */
 #define KEEP_BYTES ((size_t)2 << 20)
 
-#define FLAGS_KNOWN (DP_JSON_FIELD_NAMES | DP_JSON_ZEROS | DP_JSON_ENUM_NUMBERS)
+/* Those of writing, and all. */
+#define FLAGS_OUT (DP_JSON_FIELD_NAMES | DP_JSON_ZEROS | DP_JSON_ENUM_NUMBERS)
+#define FLAGS_KNOWN (FLAGS_OUT | DP_JSON_IGNORE_UNKNOWN)
 
 _Static_assert(DP_JSON_FIELD_NAMES == (int)DPI_JSON_FIELD_NAMES &&
 		DP_JSON_ZEROS == (int)DPI_JSON_ZEROS &&
@@ -23,9 +26,13 @@ _Static_assert(DP_JSON_FIELD_NAMES == (int)DPI_JSON_FIELD_NAMES &&
 struct dp_codec {
 	const dp_allocator *alloc;
 	size_t limit;
+	bool ignores_unknown;
+	dp_schema *schema;
 	dpi_plan *plan;
 	dpi_coder *coder;
+	dpi_jsonin *reader; /* made when it is first needed */
 	dpi_buf json;
+	dpi_buf wire;
 };
 
 void dp_codec_free(dp_codec *codec)
@@ -34,8 +41,11 @@ void dp_codec_free(dp_codec *codec)
 		return;
 	}
 	dpi_buf_fini(&codec->json);
+	dpi_buf_fini(&codec->wire);
+	dpi_jsonin_free(codec->reader);
 	dpi_coder_free(codec->coder);
 	dpi_plan_free(codec->plan);
+	dp_schema_unref(codec->schema);
 	dpi_free(codec->alloc, codec, 1, sizeof(*codec));
 }
 
@@ -76,9 +86,12 @@ dp_status dp_codec_new(dp_codec **ret_codec, dp_schema *schema,
 	codec->alloc = alloc;
 	codec->limit =
 		options.limit_bytes != 0 ? options.limit_bytes : LIMIT_DEFAULT;
+	codec->schema = dp_schema_ref(schema);
+	codec->ignores_unknown = (options.json & DP_JSON_IGNORE_UNKNOWN) != 0;
 	dpi_buf_init(&codec->json, alloc, codec->limit);
-	st = dpi_plan_new_json(
-		&codec->plan, alloc, schema, (uint32_t)options.json, err);
+	dpi_buf_init(&codec->wire, alloc, codec->limit);
+	st = dpi_plan_new_json(&codec->plan, alloc, schema,
+		(uint32_t)options.json & FLAGS_OUT, err);
 	if (st == DP_OK) {
 		st = dpi_coder_new(&codec->coder, alloc, err);
 	}
@@ -114,6 +127,31 @@ dp_status dp_codec_to_json(
 		codec->limit, &codec->json, err);
 	if (st == DP_OK) {
 		*ret_json = dpi_bytes(codec->json.data, codec->json.size);
+	}
+	return st;
+}
+
+dp_status dp_codec_from_json(
+	dp_codec *codec, dp_bytes json, dp_bytes *ret_wire, dp_error **err)
+{
+	dp_status st = DP_OK;
+
+	if (codec == NULL || ret_wire == NULL ||
+		(json.data == NULL && json.size > 0)) {
+		return dpi_error_set(err, DP_EINVAL,
+			"a codec needs JSON and a place for its message");
+	}
+	if (codec->reader == NULL) {
+		st = dpi_jsonin_new(
+			&codec->reader, codec->alloc, codec->schema, err);
+	}
+	begin(&codec->wire);
+	if (st == DP_OK) {
+		st = dpi_jsonin_read(codec->reader, json,
+			codec->ignores_unknown, &codec->wire, err);
+	}
+	if (st == DP_OK) {
+		*ret_wire = dpi_bytes(codec->wire.data, codec->wire.size);
 	}
 	return st;
 }

@@ -187,3 +187,20 @@ const char *json_rig_text(struct json_rig *rig, dp_bytes wire)
 	text[json.size] = '\0';
 	return text;
 }
+
+const char *json_rig_again(struct json_rig *rig, const char *json)
+{
+	static char text[8192];
+	dp_bytes wire;
+
+	dp_error_free(rig->err);
+	rig->err = NULL;
+	if (dp_codec_from_json(rig->codec, dpi_bytes_text(json), &wire,
+		    &rig->err) != DP_OK) {
+		snprintf(text, sizeof(text), "%s %s",
+			dp_status_name(dp_error_code(rig->err)),
+			dp_error_message(rig->err));
+		return text;
+	}
+	return json_rig_text(rig, wire);
+}
