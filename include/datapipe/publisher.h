@@ -51,7 +51,11 @@ typedef struct dp_publisher_options {
 	uint64_t limit_bytes;
 	/** Most bytes of one payload. 0: #DP_PAYLOAD_MAX_BYTES. */
 	uint64_t payload_bytes;
-	/** An event waits this long for company. 0: 1 ms. A flush cuts it. */
+	/**
+	 * An event waits this long for company. 0: 1 ms. 1: not at all, and a
+	 * publish call with #DP_FOREVER writes the event on its own thread if
+	 * it need not be durable. A flush cuts it.
+	 */
 	dp_time_ns linger_ns;
 	/** Commit at once when so many bytes wait. 0: 256 KiB. */
 	uint64_t batch_bytes;

@@ -14,7 +14,8 @@
  * batch it finds, partition after partition; who served goes to the end of the
  * row. It sleeps in the backend when there is none. Acks only mark leases, so
  * they cost no system call but for the cursor, which is written at each
- * hand-over, within ACK_SAVE_INTERVAL of an ack, and durably at close.
+ * hand-over, within ACK_SAVE_INTERVAL of an ack, before a pull sleeps, and
+ * durably at close.
  *
  * One lock guards all; a pull gives it up while it sleeps.
  */

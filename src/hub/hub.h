@@ -23,9 +23,10 @@
  * A publisher keeps encoded records in chunks. It does not push them: it is a
  * *feed*, attached to a writer, and whoever commits pulls. Who commits? A
  * thread that waits for ever for its events (dp_publisher_flush() without a
- * deadline) does it itself, which saves two wake-ups; all others leave it to
- * the hub's own thread, which an alarm wakes one linger period after the
- * first event. While a commit is on its way to the disk, further events pile
+ * deadline) does it itself, which saves two wake-ups; so does one that would
+ * wake the hub's thread at once, and has the time (try_commit). All others
+ * leave it to the hub's own thread, which an alarm wakes one linger period
+ * after the first event. While a commit is on its way to the disk, further events pile
  * up, and the next commit takes all of them: group commit.
  */
 
@@ -94,6 +95,13 @@ typedef struct dpi_writer_ops {
 	 * come after this returns.
 	 */
 	void (*push)(dpi_writer *writer);
+	/*
+	 * Commits as commit() does, but only where that takes no longer than waking
+	 * another thread: false, and nothing was done, if a thread commits now
+	 * or a feed waits for a sync; false, too, if not all found room.
+	 * Callers use arm() then.
+	 */
+	bool (*try_commit)(dpi_writer *writer);
 	/*
 	 * Frees a reference from dpi_hub_writer(). The partition is given
 	 * back when the hub closes.

@@ -224,6 +224,20 @@ static void memory_commit(dpi_writer *base)
 	}
 }
 
+/* What has to wait for room is committed by the hub's thread, when the alarm
+ * tells of room. */
+static bool memory_try_commit(dpi_writer *base)
+{
+	dpi_memory_writer *writer = writer_of(base);
+
+	if (pthread_mutex_trylock(&writer->lock) != 0) {
+		return false;
+	}
+	(void)commit_now(writer);
+	dpi_unlock(&writer->lock);
+	return true;
+}
+
 static void memory_attach(dpi_writer *base, dpi_feed *feed)
 {
 	dpi_memory_writer *writer = writer_of(base);
@@ -311,6 +325,7 @@ static const dpi_writer_ops writer_ops = {
 	.arm = memory_arm,
 	.commit = memory_commit,
 	.push = memory_push,
+	.try_commit = memory_try_commit,
 	.release = memory_release,
 };
 

@@ -8,7 +8,6 @@
 #define BATCH_BYTES ((size_t)1 << 20)
 /* Finished leases behind an unfinished one take memory, too. */
 #define WINDOW_FACTOR 8
-#define PULL_SAVE_INTERVAL DP_SECOND
 
 static void put_last(dpi_engine *engine, dpi_held *held)
 {
@@ -209,7 +208,10 @@ static dp_status try_pull(
 	return st;
 }
 
-/* Saves cursors that are due, and finds out when to look again. */
+/*
+ * Before it sleeps: saves cursors, and finds out when to look again. A timer
+ * for the save would cost more than the save, with each event that comes alone.
+ */
 static dp_status tend(
 	dpi_engine *engine, dp_time_ns *ret_wake_at, dp_error **err)
 {
@@ -218,15 +220,11 @@ static dp_status tend(
 
 	for (dpi_held *held = engine->first; st == DP_OK && held != NULL;
 		held = held->next) {
-		dp_time_ns save_at = held->saved_at + PULL_SAVE_INTERVAL;
-
-		if (dpi_held_is_dirty(held) && save_at <= now) {
-			st = dpi_held_save(held, now, false, err);
-		} else if (dpi_held_is_dirty(held)) {
-			*ret_wake_at = dpi_time_earlier(*ret_wake_at, save_at);
+		st = dpi_held_save(held, now, false, err);
+		if (held->leases.out > 0) {
+			*ret_wake_at = dpi_time_earlier(
+				*ret_wake_at, held->leases.next_expiry);
 		}
-		*ret_wake_at = dpi_time_earlier(
-			*ret_wake_at, held->leases.next_expiry);
 		/* What goes to another process is not handed over here. */
 		if (held->leases.waiting > 0 && !held->reader->is_wanted) {
 			*ret_wake_at = dpi_time_earlier(

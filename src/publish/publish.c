@@ -5,6 +5,9 @@
 #include "base/error.h"
 #include "publish/publisher.h"
 
+/* Who lingers for less does not: to wake a thread takes longer. */
+#define SHORTEST_LINGER DP_MICROSECOND
+
 /* One event on its way through a call. */
 typedef struct dpi_offer {
 	dpi_draft draft;
@@ -16,6 +19,30 @@ typedef struct dpi_offer {
 void dpi_publisher_arm(dp_publisher *pub, dp_time_ns at_ns)
 {
 	pub->writer->ops->arm(pub->writer, at_ns);
+}
+
+void dpi_publisher_call(dp_publisher *pub, dp_time_ns at_ns)
+{
+	(void)__atomic_add_fetch(&pub->wakeups, 1, __ATOMIC_RELAXED);
+	dpi_publisher_arm(pub, at_ns);
+}
+
+/* Only who waits for ever may be kept by a file. */
+static bool commits_itself(const dp_publisher *pub, dp_time_ns timeout_ns)
+{
+	return timeout_ns == DP_FOREVER &&
+		pub->opts.linger_ns <= SHORTEST_LINGER &&
+		pub->writer->ops->try_commit(pub->writer);
+}
+
+/* The event that was written is the first, or fills a batch. */
+static void tell(dp_publisher *pub, dpi_call_for call, dp_time_ns timeout_ns)
+{
+	dp_time_ns linger_ns = call == DPI_CALL_LATER ? pub->opts.linger_ns : 0;
+
+	if (!commits_itself(pub, timeout_ns)) {
+		dpi_publisher_call(pub, dpi_publisher_deadline(pub, linger_ns));
+	}
 }
 
 static void write_event(const dpi_offer *offer, char *ret_id)
@@ -98,11 +125,7 @@ dp_status dp_publisher_publish(dp_publisher *pub, const dp_event *ev,
 	}
 	st = accept_event(pub, &offer, ev->ret_id, timeout_ns, err);
 	if (st == DP_OK && offer.call != DPI_CALL_NOBODY) {
-		dpi_publisher_arm(pub,
-			dpi_publisher_deadline(pub,
-				offer.call == DPI_CALL_LATER
-					? pub->opts.linger_ns
-					: 0));
+		tell(pub, offer.call, timeout_ns);
 	}
 	return st;
 }

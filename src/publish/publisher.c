@@ -315,7 +315,7 @@ dp_status dp_publisher_get_stats(
 	stats.failed = pub->failed;
 	stats.pending = pub->accepted - pub->succeeded - pub->failed;
 	stats.refused = pub->refused;
-	stats.wakeups = pub->wakeups;
+	stats.wakeups = __atomic_load_n(&pub->wakeups, __ATOMIC_RELAXED);
 	dpi_publisher_unlock(pub);
 	return dpi_adopt_out(ret, &stats, sizeof(stats),
 		DPI_SIZE_UP_TO(dp_publisher_stats, wakeups), "publisher stats",

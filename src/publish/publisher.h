@@ -27,7 +27,9 @@ typedef struct dpi_news {
  * Nobody is woken for an event. The first one that waits arms the writer's
  * alarm for one linger period later; batch_bytes of them, or a caller without
  * room, arm it for now. A commit collects everything, so after it the next
- * event is the first again.
+ * event is the first again. Where no event lingers, that is one wake-up for
+ * each, and then one for who reads it: a caller that has the time commits on
+ * its own thread instead, if no sync is waited for.
  *
  * Events complete in the order of their places, so one count of completed
  * events says which are done.
@@ -61,7 +63,7 @@ struct dp_publisher {
 	uint64_t succeeded;
 	uint64_t failed;
 	uint64_t refused;
-	uint64_t wakeups;
+	uint64_t wakeups;    /* atomic */
 	dp_error *failure;   /* the first since the last flush, or NULL */
 	dp_error *fatal;     /* why no event is accepted any more, or NULL */
 	uint64_t collected;  /* events that left for the hub */
@@ -136,6 +138,9 @@ void dpi_publisher_make_room(dp_publisher *pub, dpi_pub_chunk *chunk,
 
 /* publish.c: asks for a commit at_ns. Without the gate. */
 void dpi_publisher_arm(dp_publisher *pub, dp_time_ns at_ns);
+
+/* The same, counted: a publish call asks. */
+void dpi_publisher_call(dp_publisher *pub, dp_time_ns at_ns);
 
 /* flush.c: waits for all that was accepted; returns how much is not done. */
 uint64_t dpi_publisher_wait(dp_publisher *pub, dp_time_ns timeout_ns);

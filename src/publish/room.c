@@ -60,9 +60,8 @@ static void hurry(dp_publisher *pub)
 {
 	if (!pub->hurried && pub->waiting_bytes > 0) {
 		pub->hurried = true;
-		pub->wakeups++;
 		dpi_publisher_unlock(pub);
-		dpi_publisher_arm(pub, pub->os->monotonic(pub->os->self));
+		dpi_publisher_call(pub, pub->os->monotonic(pub->os->self));
 		dpi_publisher_lock(pub);
 	}
 }
@@ -138,7 +137,6 @@ static dpi_call_for call_for(dp_publisher *pub, size_t size)
 		call = DPI_CALL_LATER;
 	}
 	pub->armed = true;
-	pub->wakeups += call != DPI_CALL_NOBODY;
 	return call;
 }
 

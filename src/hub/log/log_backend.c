@@ -169,11 +169,19 @@ static void plan(dpi_log_backend *backend, bool is_told)
 	}
 }
 
-static bool is_any_behind(const dpi_log_backend *backend)
+/* Whether an owner may have died before it synced what it wrote. This hub's own
+ * writers have not: for their events a pull needs no timer. */
+static bool may_be_stuck(const dpi_log_reader *reader)
+{
+	return atomic_load(&reader->partition->writer) == NULL &&
+		dpi_log_reader_is_behind(reader);
+}
+
+static bool may_any_be_stuck(const dpi_log_backend *backend)
 {
 	const dpi_log_reader *reader = backend->readers;
 
-	while (reader != NULL && !dpi_log_reader_is_behind(reader)) {
+	while (reader != NULL && !may_be_stuck(reader)) {
 		reader = reader->next;
 	}
 	return reader != NULL;
@@ -184,7 +192,7 @@ static dp_time_ns next_look(const dpi_log_backend *backend)
 {
 	dp_time_ns pause = backend->others_hold ? backend->pause : DP_FOREVER;
 
-	if (is_any_behind(backend) && pause > LOOK_INTERVAL) {
+	if (may_any_be_stuck(backend) && pause > LOOK_INTERVAL) {
 		pause = LOOK_INTERVAL;
 	}
 	return pause < DP_FOREVER ? backend->looked_at + pause : DP_FOREVER;

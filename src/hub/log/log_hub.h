@@ -52,8 +52,9 @@ typedef struct dpi_log_partition {
 	struct dpi_log_partition *in_bucket; /* the next; under hub->lock */
 	dpi_partition_name name;             /* name.topic points to topic */
 	char topic[DPI_LOG_TOPIC_MAX + 1];
-	dpi_log_state *state;   /* mapped as long as the partition lives */
-	dpi_log_writer *writer; /* this hub's, or NULL; under hub->lock */
+	dpi_log_state *state; /* mapped as long as the partition lives */
+	/* This hub's, or NULL until there is one; made under hub->lock. */
+	dpi_log_writer *_Atomic writer;
 	/* As dpi_log_settle() left it here; 0: it never did. */
 	_Atomic uint64_t settled_epoch;
 	/* Source places as of an epoch and two ends; under hub->learning. */

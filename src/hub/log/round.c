@@ -336,12 +336,14 @@ static bool run_rounds(dpi_log_writer *w)
 	return true;
 }
 
-bool dpi_log_commit_rounds(dpi_log_writer *w)
+bool dpi_log_commit_rounds(dpi_log_writer *w, bool syncs)
 {
 	bool is_complete = run_rounds(w);
 
 	/* What was written shall not wait for the room that others want. */
-	sync_if_due(w);
+	if (syncs) {
+		sync_if_due(w);
+	}
 	sync_later(w);
 	if (!is_complete) {
 		return false;

@@ -77,6 +77,7 @@ static void attach(dpi_writer *writer, dpi_feed *feed)
 	}
 	feed->next = NULL;
 	*link = feed;
+	w->syncing += feed->level >= DP_ACK_DURABLE;
 	end_change(w);
 }
 
@@ -93,6 +94,7 @@ static void detach(dpi_writer *writer, dpi_feed *feed)
 		link = &(*link)->next;
 	}
 	*link = feed->next;
+	w->syncing -= feed->level >= DP_ACK_DURABLE;
 	dpi_log_round_forget(w, feed);
 	end_change(w);
 }
@@ -156,14 +158,14 @@ static void wait_for_room(dpi_log_writer *w, uint32_t goal)
 }
 
 /* Takes the turn for a commit, with the lock; false: the disk is full. */
-static bool run_commit(dpi_log_writer *w)
+static bool run_commit(dpi_log_writer *w, bool syncs)
 {
 	uint32_t number = ++w->begun;
 	bool is_complete;
 
 	w->is_taken = true;
 	dpi_unlock(&w->lock);
-	is_complete = dpi_log_commit_rounds(w);
+	is_complete = dpi_log_commit_rounds(w, syncs);
 	dpi_lock(&w->lock);
 	if (is_complete) {
 		w->ended = number;
@@ -188,7 +190,7 @@ static bool commit_once(dpi_log_writer *w, bool waits_for_room)
 			wait_for_turn(w, DP_FOREVER);
 			continue;
 		}
-		is_complete = run_commit(w);
+		is_complete = run_commit(w, true);
 		if (is_complete) {
 			continue;
 		}
@@ -209,6 +211,26 @@ static void commit(dpi_writer *writer)
 		(void)commit_once(w, true);
 		dpi_log_stay_awake(w);
 	}
+}
+
+/* The thread that the alarm wakes syncs what this one has written. */
+static bool try_commit(dpi_writer *writer)
+{
+	dpi_log_writer *w = of(writer);
+	bool is_complete = false;
+
+	if (is_forked(w)) {
+		return false;
+	}
+	dpi_lock(&w->lock);
+	if (!w->is_taken && w->syncing == 0) {
+		is_complete = run_commit(w, false);
+	}
+	dpi_unlock(&w->lock);
+	if (is_complete) {
+		dpi_log_stay_awake(w);
+	}
+	return is_complete;
 }
 
 bool dpi_log_writer_try(dpi_log_writer *w)
@@ -240,6 +262,7 @@ static const dpi_writer_ops OPS = {
 	.arm = arm,
 	.commit = commit,
 	.push = push,
+	.try_commit = try_commit,
 	.release = release,
 };
 

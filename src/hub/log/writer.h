@@ -48,6 +48,7 @@ struct dpi_log_writer {
 
 	/* Whoever has the turn: */
 	dpi_feed *feeds;
+	uint32_t syncing; /* feeds that wait for a sync; read with the lock */
 	dpi_log_tail tail;
 	dpi_log_item few_items[DPI_LOG_ROUND_LEAST];
 	dpi_log_item *items; /* these few, or allocated */

@@ -84,6 +84,18 @@ static void commit(dpi_writer *writer)
 	manual_hub_commit(hub_of(writer));
 }
 
+static bool try_commit(dpi_writer *writer)
+{
+	struct manual_hub *hub = hub_of(writer);
+
+	if (!hub->tries) {
+		hub->refusals++;
+		return false;
+	}
+	manual_hub_commit(hub);
+	return true;
+}
+
 static void release(dpi_writer *writer)
 {
 	hub_of(writer)->writers--;
@@ -94,6 +106,7 @@ static const dpi_writer_ops WRITER_OPS = {
 	.detach = detach,
 	.arm = arm,
 	.commit = commit,
+	.try_commit = try_commit,
 	.release = release,
 };
 

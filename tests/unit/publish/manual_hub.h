@@ -18,6 +18,8 @@ struct manual_hub {
 	dp_status answer;      /* for the chunks of the next commits */
 	bool accepts_writers;  /* else hub->writer fails with DP_ELOCKED */
 	bool commits_when_due; /* arm() for now commits at once */
+	bool tries;            /* try_commit() commits, else it refuses */
+	unsigned refusals;     /* of try_commit() */
 	unsigned arms;
 	dp_time_ns armed_at; /* of the last arm() */
 	unsigned commits;

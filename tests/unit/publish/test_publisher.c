@@ -173,6 +173,59 @@ static void test_publisher_arms_once_for_a_linger_period(void **state)
 	dp_publisher_free(pub);
 }
 
+static void test_publisher_commits_itself_if_nothing_lingers(void **state)
+{
+	struct fixture *f = *state;
+	dp_publisher_options opts = options();
+	dp_event ev = event("x");
+	dp_publisher *pub;
+
+	opts.linger_ns = 1;
+	pub = new_publisher(f, &opts);
+	f->hub.tries = true;
+	assert_int_equal(
+		dp_publisher_publish(pub, &ev, DP_FOREVER, NULL), DP_OK);
+	assert_int_equal(f->hub.count, 1);
+	assert_int_equal(stats_of(pub).succeeded, 1);
+	assert_int_equal(f->hub.arms, 0);
+	assert_int_equal(stats_of(pub).wakeups, 0);
+	dp_publisher_free(pub);
+}
+
+/* Who has a deadline is not kept by a file, nor who was told not to commit. */
+static void test_publisher_leaves_commits_to_others_otherwise(void **state)
+{
+	struct fixture *f = *state;
+	dp_publisher_options opts = options();
+	dp_event ev = event("x");
+	dp_publisher *pub;
+
+	opts.linger_ns = 1;
+	pub = new_publisher(f, &opts);
+	f->hub.tries = true;
+	assert_int_equal(
+		dp_publisher_publish(pub, &ev, DP_SECOND, NULL), DP_OK);
+	assert_int_equal(f->hub.commits, 0);
+	assert_int_equal(f->hub.arms, 1);
+	manual_hub_commit(&f->hub);
+	f->hub.tries = false;
+	assert_int_equal(
+		dp_publisher_publish(pub, &ev, DP_FOREVER, NULL), DP_OK);
+	assert_int_equal(f->hub.refusals, 1);
+	assert_int_equal(f->hub.arms, 2);
+	assert_int_equal(stats_of(pub).wakeups, 2);
+	dp_publisher_free(pub);
+
+	opts.linger_ns = DP_MILLISECOND;
+	pub = new_publisher(f, &opts);
+	f->hub.tries = true;
+	f->hub.commits = 0;
+	assert_int_equal(
+		dp_publisher_publish(pub, &ev, DP_FOREVER, NULL), DP_OK);
+	assert_int_equal(f->hub.commits, 0);
+	dp_publisher_free(pub);
+}
+
 static void test_publisher_arms_for_never_if_it_lingers_for_ever(void **state)
 {
 	struct fixture *f = *state;
@@ -631,6 +684,8 @@ int main(void)
 		TEST(test_publisher_commits_what_it_was_given),
 		TEST(test_publisher_returns_the_id_that_it_was_given),
 		TEST(test_publisher_arms_once_for_a_linger_period),
+		TEST(test_publisher_commits_itself_if_nothing_lingers),
+		TEST(test_publisher_leaves_commits_to_others_otherwise),
 		TEST(test_publisher_arms_for_never_if_it_lingers_for_ever),
 		TEST(test_publisher_commits_a_full_batch_at_once),
 		TEST(test_publisher_refuses_events_over_its_limit),
