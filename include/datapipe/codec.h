@@ -4,8 +4,9 @@
 
 /**
  * @file
- * Messages as ProtoJSON, by a schema that is known at run time: what sinks do
- * with events, for programs that want one event at a time.
+ * Messages as ProtoJSON and in canonical form, whole or some of their fields,
+ * by a schema that is known at run time: what sinks do with events, for
+ * programs that want one event at a time.
  */
 
 #include <stddef.h>
@@ -47,12 +48,21 @@ typedef struct dp_codec_options {
 	uint64_t json;
 	/** Most bytes of one result. 0: 64 MiB. */
 	size_t limit_bytes;
+	/**
+	 * Paths of the only fields that results have, such as
+	 * "customer.name": names of fields, through messages and lists of
+	 * them. A field is there with all that is in it. Others are not
+	 * decoded, and what the schema does not know is left out. NULL: all.
+	 */
+	const char *const *fields;
+	/** How many. */
+	size_t field_count;
 } dp_codec_options;
 
 /** Initializer of #dp_codec_options. */
 #define DP_CODEC_OPTIONS_INIT \
 	{ \
-		sizeof(dp_codec_options), 0, 0 \
+		sizeof(dp_codec_options), 0, 0, NULL, 0 \
 	}
 
 /**
@@ -62,7 +72,8 @@ typedef struct dp_codec_options {
  * @param schema     schema; the codec takes a reference of its own
  * @param opts       options, or NULL
  * @param err        why, or NULL
- * @errors           DP_EINVAL, DP_EABI, DP_ENOMEM
+ * @errors           DP_EINVAL  also: no field is at a path of fields
+ *                   DP_EABI, DP_ENOMEM
  *                   DP_ETOOBIG  more than 500,000 fields
  * @owns             the caller, who calls dp_codec_free() before the runtime
  *                   of the schema's registry goes
@@ -105,6 +116,34 @@ DP_API void dp_codec_free(dp_codec *codec);
  */
 DP_API DP_NODISCARD dp_status dp_codec_to_json(
 	dp_codec *codec, dp_bytes wire, dp_bytes *ret_json, dp_error **err);
+
+/**
+ * Writes a message as wire bytes again, in one form: equal messages have equal
+ * bytes, however they were written. Fields by number, each once; lists packed
+ * or not as the schema says; maps by their keys; zeros without presence left
+ * out; then what the schema does not know, as it came. What a parser would
+ * refuse is refused: a required field that is missing, text that the schema
+ * wants checked and that is not UTF-8.
+ *
+ * With dp_codec_options::fields the result has only these: required fields
+ * that are not asked for are left out, too.
+ *
+ * Once a codec has seen its largest event, this allocates nothing.
+ *
+ * @param codec     codec
+ * @param wire      serialized message; at most 16 MiB
+ * @param ret_wire  receives the bytes; untouched on failure
+ * @param err       why, with the path of the field, or NULL
+ * @errors          DP_ESCHEMA  not such a message; a required field is
+ *                              missing
+ *                  DP_ETOOBIG  over a limit that the message names
+ *                  DP_EINVAL, DP_ENOMEM
+ * @owns            the codec: the bytes live until its next call
+ * @thread          one at a time
+ * @since           0.1
+ */
+DP_API DP_NODISCARD dp_status dp_codec_to_wire(
+	dp_codec *codec, dp_bytes wire, dp_bytes *ret_wire, dp_error **err);
 
 /**
  * Reads ProtoJSON into the bytes of a message, by the rules that Google gives

@@ -6,7 +6,9 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "codec/jsonin.h"
+#include "codec/mask.h"
 #include "codec/plan.h"
+#include "codec/wire_encode.h"
 #include "schema/descriptor.h"
 
 #define LIMIT_DEFAULT ((size_t)64 << 20)
@@ -33,6 +35,7 @@ struct dp_codec {
 	dpi_jsonin *reader; /* made when it is first needed */
 	dpi_buf json;
 	dpi_buf wire;
+	dpi_buf canonical;
 };
 
 void dp_codec_free(dp_codec *codec)
@@ -42,6 +45,7 @@ void dp_codec_free(dp_codec *codec)
 	}
 	dpi_buf_fini(&codec->json);
 	dpi_buf_fini(&codec->wire);
+	dpi_buf_fini(&codec->canonical);
 	dpi_jsonin_free(codec->reader);
 	dpi_coder_free(codec->coder);
 	dpi_plan_free(codec->plan);
@@ -90,8 +94,13 @@ dp_status dp_codec_new(dp_codec **ret_codec, dp_schema *schema,
 	codec->ignores_unknown = (options.json & DP_JSON_IGNORE_UNKNOWN) != 0;
 	dpi_buf_init(&codec->json, alloc, codec->limit);
 	dpi_buf_init(&codec->wire, alloc, codec->limit);
+	dpi_buf_init(&codec->canonical, alloc, codec->limit);
 	st = dpi_plan_new_json(&codec->plan, alloc, schema,
 		(uint32_t)options.json & FLAGS_OUT, err);
+	if (st == DP_OK && options.fields != NULL) {
+		st = dpi_plan_keep_only(
+			codec->plan, options.fields, options.field_count, err);
+	}
 	if (st == DP_OK) {
 		st = dpi_coder_new(&codec->coder, alloc, err);
 	}
@@ -112,21 +121,47 @@ static void begin(dpi_buf *buf)
 	dpi_buf_clear(buf);
 }
 
+static dp_status check_call(const dp_codec *codec, dp_bytes wire,
+	const dp_bytes *ret, dp_error **err)
+{
+	return codec == NULL || ret == NULL ||
+			(wire.data == NULL && wire.size > 0)
+		? dpi_error_set(err, DP_EINVAL,
+			  "a codec needs a message and a place for the result")
+		: DP_OK;
+}
+
 dp_status dp_codec_to_json(
 	dp_codec *codec, dp_bytes wire, dp_bytes *ret_json, dp_error **err)
 {
-	dp_status st;
+	dp_status st = check_call(codec, wire, ret_json, err);
 
-	if (codec == NULL || ret_json == NULL ||
-		(wire.data == NULL && wire.size > 0)) {
-		return dpi_error_set(err, DP_EINVAL,
-			"a codec needs a message and a place for its JSON");
+	if (st != DP_OK) {
+		return st;
 	}
 	begin(&codec->json);
 	st = dpi_json_encode(codec->plan, codec->coder, wire.data, wire.size,
 		codec->limit, &codec->json, err);
 	if (st == DP_OK) {
 		*ret_json = dpi_bytes(codec->json.data, codec->json.size);
+	}
+	return st;
+}
+
+dp_status dp_codec_to_wire(
+	dp_codec *codec, dp_bytes wire, dp_bytes *ret_wire, dp_error **err)
+{
+	dp_status st = check_call(codec, wire, ret_wire, err);
+
+	if (st != DP_OK) {
+		return st;
+	}
+	begin(&codec->canonical);
+	st = dpi_wire_encode(codec->plan, codec->coder, wire.data, wire.size,
+		codec->limit, &codec->canonical, err);
+	if (st == DP_OK) {
+		*ret_wire =
+			dpi_bytes(codec->canonical.data, codec->canonical.size);
 	}
 	return st;
 }

@@ -2,8 +2,9 @@
 #ifndef DPI_CODEC_CODER_H
 #define DPI_CODEC_CODER_H
 
-#include "codec/plan_tables.h"
+#include "codec/mask.h"
 #include "codec/output.h"
+#include "codec/plan_tables.h"
 
 /*
  * The scratch memory of one thread that encodes: a frame for each message
@@ -57,6 +58,7 @@ typedef struct dpi_frame {
 	uint64_t *has;               /* a bit for each slot in use */
 	const dpi_plan_field *field; /* in hand, for the path of an error */
 	uint32_t element;            /* of it, if repeated */
+	const dpi_mask *mask;        /* what of it is wanted */
 	size_t runs_mark;
 	size_t unknown_mark; /* where its unknown fields begin */
 } dpi_frame;
@@ -99,6 +101,9 @@ bool dpi_coder_fail_buffer(dpi_coder *coder, dp_status code);
 dp_status dpi_coder_report(
 	const dpi_coder *coder, const dpi_plan *plan, dp_error **err);
 
+/* What is wanted of the message that is to be entered. */
+const dpi_mask *dpi_coder_mask(const dpi_coder *coder);
+
 /* Opens a frame with all its slots empty; NULL if that is too deep. */
 static inline dpi_frame *dpi_coder_enter(
 	dpi_coder *coder, const dpi_plan_node *node)
@@ -110,7 +115,9 @@ static inline dpi_frame *dpi_coder_enter(
 			"messages are nested deeper than 64");
 		return NULL;
 	}
-	frame = &coder->frames[coder->depth++];
+	frame = &coder->frames[coder->depth];
+	frame->mask = coder->plan->mask == NULL ? NULL : dpi_coder_mask(coder);
+	coder->depth++;
 	frame->node = node;
 	frame->field = NULL;
 	frame->runs_mark = coder->runs.size;

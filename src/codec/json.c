@@ -264,11 +264,13 @@ static bool put_members(
 	for (size_t i = 0; i < node->field_count; i++) {
 		const dpi_plan_field *field = &node->fields[i];
 		const dpi_slot *slot = dpi_frame_slot(frame, i);
+		bool is_there = slot != &dpi_slot_empty &&
+			dpi_json_is_shown(field, slot);
 
-		if (!(slot != &dpi_slot_empty &&
-			    dpi_json_is_shown(field, slot)) &&
-			!(has_zeros && !field->has_presence &&
-				!field->field->is_extension)) {
+		if (!dpi_mask_has(frame->mask, i) ||
+			!(is_there ||
+				(has_zeros && !field->has_presence &&
+					!field->field->is_extension))) {
 			continue;
 		}
 		frame->field = field;
@@ -369,10 +371,10 @@ static bool put_any(dpi_coder *coder, dpi_output *output,
 	return dpi_output_byte(output, '}');
 }
 
-/* Not in a column of a datum that goes straight. */
+/* Not in a column of a datum that goes straight, nor only some fields. */
 static bool goes_straight(const dpi_coder *coder)
 {
-	return coder->is_straight &&
+	return coder->is_straight && coder->plan->mask == NULL &&
 		(coder->json & (DPI_JSON_COLUMN | DPI_JSON_ZEROS)) == 0;
 }
 

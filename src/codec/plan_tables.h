@@ -129,6 +129,7 @@ struct dpi_plan {
 	dpi_target target;
 	uint32_t json;                     /* DPI_JSON_* */
 	unsigned recursion_max;            /* DPI_RECURSION_MAX, or less */
+	const struct dpi_mask *mask;       /* NULL: all fields */
 	const dpi_plan_node *const *nodes; /* the root first */
 	size_t node_count;
 	size_t widest; /* most slots of a node */
@@ -156,6 +157,14 @@ static inline const dpi_plan_field *dpi_plan_find(
 
 /* The node of a message that an Any may hold, or NULL. */
 const dpi_plan_node *dpi_plan_find_type(const dpi_plan *plan, dp_bytes name);
+
+/* What a missing value is: the first that is declared. */
+static inline uint64_t dpi_plan_enum_default(const dpi_plan_enum *enumeration)
+{
+	return (uint64_t)(int64_t)(enumeration->type->value_count > 0
+			? enumeration->type->values[0].number
+			: 0);
+}
 
 /* The label of a number that is not in enumeration->dense, or NULL. */
 const dpi_plan_label *dpi_plan_enum_sparse(

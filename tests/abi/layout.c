@@ -30,10 +30,12 @@ SIZE(dp_attribute, 16);
 AT(dp_attribute, name, 0);
 AT(dp_attribute, value, 8);
 
-SIZE(dp_codec_options, 24);
+SIZE(dp_codec_options, 40);
 AT(dp_codec_options, struct_size, 0);
 AT(dp_codec_options, json, 8);
 AT(dp_codec_options, limit_bytes, 16);
+AT(dp_codec_options, fields, 24);
+AT(dp_codec_options, field_count, 32);
 
 SIZE(dp_compat_finding, 48);
 AT(dp_compat_finding, struct_size, 0);

@@ -188,6 +188,29 @@ const char *json_rig_text(struct json_rig *rig, dp_bytes wire)
 	return text;
 }
 
+const char *json_rig_wire(struct json_rig *rig, dp_bytes wire)
+{
+	static char text[8192];
+	const uint8_t *bytes;
+	dp_bytes out;
+
+	dp_error_free(rig->err);
+	rig->err = NULL;
+	if (dp_codec_to_wire(rig->codec, wire, &out, &rig->err) != DP_OK) {
+		snprintf(text, sizeof(text), "%s %s",
+			dp_status_name(dp_error_code(rig->err)),
+			dp_error_message(rig->err));
+		return text;
+	}
+	assert_true(2 * out.size < sizeof(text));
+	bytes = out.data;
+	for (size_t i = 0; i < out.size; i++) {
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+	}
+	text[2 * out.size] = '\0';
+	return text;
+}
+
 const char *json_rig_again(struct json_rig *rig, const char *json)
 {
 	static char text[8192];

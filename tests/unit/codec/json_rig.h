@@ -32,6 +32,11 @@ void json_rig_fini(struct json_rig *rig);
 /* The text of a message, or what is wrong with it; until the next call. */
 const char *json_rig_text(struct json_rig *rig, dp_bytes wire);
 
+/*
+ * The message in canonical form, in digits of base 16, or what is wrong with it;
+ * until the next call.
+ */
+const char *json_rig_wire(struct json_rig *rig, dp_bytes wire);
 /* The same of what JSON is read into. */
 const char *json_rig_again(struct json_rig *rig, const char *json);
 
