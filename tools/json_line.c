@@ -99,6 +99,12 @@ void json_line_text(struct json_line *line, const char *name, dp_bytes text)
 	end_value(line, &output, dpi_json_string(&output, text));
 }
 
+void json_line_value(struct json_line *line, const char *name, dp_bytes json)
+{
+	add_name(line, name);
+	(void)dpi_buf_append(&line->buf, json.data, json.size);
+}
+
 void json_line_base64(struct json_line *line, const char *name, dp_bytes bytes)
 {
 	dpi_output output;

@@ -28,6 +28,8 @@ void json_line_bool(struct json_line *line, const char *name, bool value);
 /* Text that is no UTF-8 becomes base64, under NAME_base64. */
 void json_line_text(struct json_line *line, const char *name, dp_bytes text);
 void json_line_base64(struct json_line *line, const char *name, dp_bytes bytes);
+/* A value that is JSON already, on one line. */
+void json_line_value(struct json_line *line, const char *name, dp_bytes json);
 void json_line_hex(struct json_line *line, const char *name, dp_bytes bytes);
 /* RFC 3339, UTC. */
 void json_line_time(struct json_line *line, const char *name, int64_t ns);

@@ -32,6 +32,9 @@ static const char HELP[] =
 	"(the\n"
 	"                  default); hex; base64; none: size alone; raw: the\n"
 	"                  bytes of payloads and nothing else\n"
+	"  --registry DIR  payloads as JSON, where the registry in DIR has the "
+	"schema\n"
+	"                  and they are such messages\n"
 	"  --help          this text\n"
 	"\n"
 	"Exit status: 0 all was printed, 1 damage was passed over, 2 wrong "
@@ -42,6 +45,7 @@ struct dump {
 	const struct verb *verb;
 	struct log_files log;
 	struct log_line line;
+	const char *registry; /* its directory, or NULL */
 	bool has_partition;
 	uint32_t partition;
 	uint64_t from;
@@ -167,6 +171,14 @@ static int dump_log(struct dump *dump, const char *directory, const char *topic)
 	if (st != DP_OK) {
 		return verb_failed(dump->verb, err);
 	}
+	if (dump->registry != NULL) {
+		st = log_payload_open(
+			&dump->line.payloads, dump->registry, &err);
+	}
+	if (st != DP_OK) {
+		log_files_close(&dump->log);
+		return verb_failed(dump->verb, err);
+	}
 	log_line_init(&dump->line);
 	st = dump_topic(dump, topic, &err);
 	log_files_close(&dump->log);
@@ -178,6 +190,7 @@ static int dump_log(struct dump *dump, const char *directory, const char *topic)
 		: dump->is_damaged ? EXIT_DAMAGE
 				   : EXIT_CLEAN;
 	verb_flush(dump->verb, &status);
+	log_payload_close(dump->line.payloads);
 	log_line_fini(&dump->line);
 	return status;
 }
@@ -208,6 +221,9 @@ static bool parse_option(struct dump *dump, int option, const char *value)
 	case 'c':
 		return parse_number(value, UINT64_MAX, &dump->count) &&
 			dump->count > 0;
+	case 'r':
+		dump->registry = value;
+		return true;
 	case 'P':
 		return log_line_parse_payload(&dump->line, value);
 	default:
@@ -222,6 +238,7 @@ static int run(const struct verb *verb, int argc, char **argv)
 		{"from", required_argument, NULL, 'f'},
 		{"count", required_argument, NULL, 'c'},
 		{"payload", required_argument, NULL, 'P'},
+		{"registry", required_argument, NULL, 'r'},
 		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},

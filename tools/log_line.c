@@ -133,16 +133,22 @@ static void print_base64(dp_bytes bytes)
 	}
 }
 
-static void print_payload(enum payload_form form, dp_bytes payload)
+static void print_payload(struct log_line *line, const dp_message *msg)
 {
+	dp_bytes payload = dp_message_payload(msg);
 	const uint8_t *p = payload.data;
+	dp_bytes value;
 
 	(void)printf(" size=%zu", payload.size);
-	if (form == PAYLOAD_NONE) {
+	if (line->payload == PAYLOAD_NONE) {
 		return;
 	}
 	(void)printf(" payload=");
-	switch (form) {
+	if (log_payload_json(line->payloads, msg, &value)) {
+		(void)fwrite(value.data, 1, value.size, stdout);
+		return;
+	}
+	switch (line->payload) {
 	case PAYLOAD_HEX:
 		for (size_t i = 0; i < payload.size; i++) {
 			(void)printf("%02x", p[i]);
@@ -158,7 +164,7 @@ static void print_payload(enum payload_form form, dp_bytes payload)
 }
 
 static void print_plain(
-	enum payload_form payload, const dp_message *msg, int64_t append_ms)
+	struct log_line *line, const dp_message *msg, int64_t append_ms)
 {
 	char id[DP_ID_SIZE];
 	size_t iter = 0;
@@ -187,7 +193,7 @@ static void print_plain(
 		(void)printf(" place=%016" PRIx64 ":%" PRIu64, msg->place.key,
 			msg->place.next);
 	}
-	print_payload(payload, dp_message_payload(msg));
+	print_payload(line, msg);
 	(void)putchar('\n');
 }
 
@@ -214,11 +220,19 @@ static void add_attributes(struct json_line *line, const dp_message *msg)
 	json_line_close(line);
 }
 
-static void add_payload(
-	struct json_line *line, enum payload_form form, dp_bytes payload)
+static void add_payload(struct log_line *form, const dp_message *msg)
 {
+	struct json_line *line = &form->json;
+	dp_bytes payload = dp_message_payload(msg);
+	dp_bytes value;
+
 	json_line_uint(line, "size", payload.size);
-	switch (form) {
+	if (form->payload != PAYLOAD_NONE &&
+		log_payload_json(form->payloads, msg, &value)) {
+		json_line_value(line, "payload_json", value);
+		return;
+	}
+	switch (form->payload) {
 	case PAYLOAD_TEXT:
 		json_line_text(line, "payload", payload);
 		break;
@@ -258,7 +272,7 @@ static void print_json(
 		json_line_uint(json, "next", msg->place.next);
 		json_line_close(json);
 	}
-	add_payload(json, line->payload, dp_message_payload(msg));
+	add_payload(line, msg);
 	json_line_end(json);
 }
 
@@ -272,6 +286,6 @@ void log_line_print(
 	} else if (line->is_json) {
 		print_json(line, msg, append_ms);
 	} else {
-		print_plain(line->payload, msg, append_ms);
+		print_plain(line, msg, append_ms);
 	}
 }

@@ -7,6 +7,7 @@
 
 #include "hub/record.h"
 #include "json_line.h"
+#include "log_payload.h"
 
 /* How an event is printed on stdout. */
 
@@ -22,10 +23,11 @@ enum payload_form {
 struct log_line {
 	bool is_json;
 	enum payload_form payload;
+	struct log_payload *payloads; /* or NULL */
 	struct json_line json;
 };
 
-/* Keeps is_json and payload. */
+/* Keeps is_json, payload and payloads. */
 void log_line_init(struct log_line *line);
 void log_line_fini(struct log_line *line);
 

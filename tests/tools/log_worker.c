@@ -9,6 +9,9 @@
  *       reads that many, acks them, and closes
  *   log_worker print DIRECTORY TOPIC
  *       prints offset, id and payload of all that a subscription gets
+ *   log_worker typed DIRECTORY TOPIC REGISTRY
+ *       publishes a message of a type that it registers, one that is cut off,
+ *       and one of a type that nobody knows
  *   log_worker live DIRECTORY TOPIC
  *       publishes and reads, so that segments come, go and are used again;
  *       prints a line when the first is there, and goes on until its stdin
@@ -216,6 +219,49 @@ static void live(dp_runtime *rt, char **args)
 	dp_hub_close(hub);
 }
 
+/* package test; message Event { string some_name = 1; } of proto3. */
+static void register_type(dp_runtime *rt, const char *directory)
+{
+	static const char set[] =
+		"\x0a\x33\x0a\7t.proto\x12\4test\x22\x1a\x0a\5Event\x12\x11"
+		"\x0a\x09some_name\x18\1\x20\1\x28\x09\x62\6proto3";
+	char address[4096];
+	dp_error *err = NULL;
+	dp_registry *reg;
+
+	(void)snprintf(address, sizeof(address), "file:%s", directory);
+	check(dp_registry_open(&reg, rt, address, NULL, &err), err, "registry");
+	check(dp_registry_add(reg, set, sizeof(set) - 1, NULL, &err), err,
+		"set");
+	dp_registry_close(reg);
+}
+
+static void typed(dp_runtime *rt, char **args)
+{
+	static const struct {
+		const char *type;
+		dp_bytes payload;
+	} events[] = {{"test.Event", {"\x0a\4<\xc3\xa9>", 6}},
+		{"test.Event", {"\x0a\4ab", 4}},
+		{"test.Other", {"\x0a\2cd", 4}}};
+	dp_hub *hub = open_hub(rt, args[0]);
+	dp_publisher *pub = open_publisher(hub, args[1]);
+
+	register_type(rt, args[2]);
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		dp_event ev = DP_EVENT_INIT;
+		dp_error *err = NULL;
+
+		ev.type = events[i].type;
+		ev.payload = events[i].payload;
+		check(dp_publisher_publish(pub, &ev, DP_FOREVER, &err), err,
+			"publish");
+	}
+	flush(pub);
+	dp_publisher_free(pub);
+	dp_hub_close(hub);
+}
+
 int main(int argc, char **argv)
 {
 	dp_error *err = NULL;
@@ -228,6 +274,8 @@ int main(int argc, char **argv)
 		read_some(rt, argv + 2);
 	} else if (argc == 4 && strcmp(argv[1], "print") == 0) {
 		print_all(rt, argv + 2);
+	} else if (argc == 5 && strcmp(argv[1], "typed") == 0) {
+		typed(rt, argv + 2);
 	} else if (argc == 4 && strcmp(argv[1], "live") == 0) {
 		live(rt, argv + 2);
 	} else {

@@ -441,5 +441,37 @@ class Logs(unittest.TestCase):
         self.assertIn(b"output cannot be written", done.stderr)
 
 
+class Typed(unittest.TestCase):
+    def setUp(self):
+        self.home = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.home)
+        self.log, self.registry = self.home / "log", self.home / "registry"
+        work("typed", self.log, "shop", self.registry)
+
+    def dump(self, *more, status=0):
+        return run("log", "dump", *more, self.log, "shop", status=status)
+
+    def test_payloads_are_json_where_the_registry_knows_their_type(self):
+        lines = self.dump("--registry", self.registry).stdout.splitlines()
+        self.assertTrue(lines[0].endswith(
+            ' size=6 payload={"someName":"\\u003cé\\u003e"}'), lines[0])
+        self.assertTrue(lines[1].endswith(r' size=4 payload="\x0a\x04ab"'), lines[1])
+        self.assertTrue(lines[2].endswith(r' size=4 payload="\x0a\x02cd"'), lines[2])
+
+    def test_and_so_in_lines_of_json(self):
+        lines = objects(self.dump("--json", "--registry", self.registry))
+        self.assertEqual(lines[0]["payload_json"], {"someName": "<é>"})
+        self.assertNotIn("payload_base64", lines[0])
+        for line in lines[1:]:
+            self.assertNotIn("payload_json", line)
+            self.assertEqual(len(base64.b64decode(line["payload_base64"])), 4)
+
+    def test_a_registry_that_is_not_there_is_not_made(self):
+        missing = self.home / "missing"
+        self.assertIn("is no directory", self.dump(
+            "--registry", missing, status=2).stderr)
+        self.assertFalse(missing.exists())
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])
