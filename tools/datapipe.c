@@ -6,11 +6,13 @@
 
 #include "log_dump.h"
 #include "log_fsck.h"
+#include "schema_import.h"
 #include "verb.h"
 
 /* datapipe NOUN VERB …: finds the verb, and leaves the rest to it. */
 
-static const struct verb *const verbs[] = {&log_fsck, &log_dump};
+static const struct verb *const verbs[] = {
+	&log_fsck, &log_dump, &schema_import};
 #define VERB_COUNT (sizeof(verbs) / sizeof(*verbs))
 
 /* The verbs of a noun, or all of them. Returns how many. */
@@ -25,7 +27,7 @@ static size_t list_verbs(FILE *out, const char *noun)
 		if (size == 0 ||
 			(strncmp(verb->name, noun, size) == 0 &&
 				verb->name[size] == ' ')) {
-			(void)fprintf(out, "  %-10s  %s\n", verb->name,
+			(void)fprintf(out, "  %-13s  %s\n", verb->name,
 				verb->summary);
 			count++;
 		}
@@ -85,7 +87,8 @@ int main(int argc, char **argv)
 		print_help(stdout, "");
 		return EXIT_CLEAN;
 	}
-	if (strcmp(word, "--help") == 0 && strcmp(noun, "log") == 0) {
+	if (strcmp(word, "--help") == 0 &&
+		(strcmp(noun, "log") == 0 || strcmp(noun, "schema") == 0)) {
 		print_help(stdout, noun);
 		return EXIT_CLEAN;
 	}

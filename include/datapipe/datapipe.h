@@ -11,6 +11,7 @@
 #include <datapipe/bytes.h>
 #include <datapipe/codec.h>
 #include <datapipe/compat.h>
+#include <datapipe/confluent.h>
 #include <datapipe/event.h>
 #include <datapipe/export.h>
 #include <datapipe/hub.h>

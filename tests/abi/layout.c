@@ -229,6 +229,28 @@ AT(dp_file_sink_options, file_bytes, 32);
 AT(dp_file_sink_options, registry, 40);
 AT(dp_file_sink_options, format, 48);
 
+SIZE(dp_confluent_prefix, 136);
+AT(dp_confluent_prefix, id, 0);
+AT(dp_confluent_prefix, depth, 4);
+AT(dp_confluent_prefix, indexes, 8);
+
+SIZE(dp_proto_source, 24);
+AT(dp_proto_source, name, 0);
+AT(dp_proto_source, text, 8);
+
+SIZE(dp_confluent_options, 48);
+AT(dp_confluent_options, struct_size, 0);
+AT(dp_confluent_options, authorization, 8);
+AT(dp_confluent_options, timeout_ns, 16);
+AT(dp_confluent_options, answer_bytes, 24);
+AT(dp_confluent_options, compile, 32);
+AT(dp_confluent_options, user, 40);
+
+SIZE(dp_confluent_report, 24);
+AT(dp_confluent_report, subjects, 0);
+AT(dp_confluent_report, versions, 8);
+AT(dp_confluent_report, skipped, 16);
+
 SIZE(dp_sqlite_sink_options, 16);
 AT(dp_sqlite_sink_options, struct_size, 0);
 AT(dp_sqlite_sink_options, table, 8);
@@ -254,6 +276,8 @@ int main(void)
 	INIT_IS_DEFAULT(
 		dp_codec_options, DP_CODEC_OPTIONS_INIT, sizeof(size_t));
 	INIT_IS_DEFAULT(dp_event, DP_EVENT_INIT, sizeof(size_t));
+	INIT_IS_DEFAULT(dp_confluent_options, DP_CONFLUENT_OPTIONS_INIT,
+		sizeof(size_t));
 	INIT_IS_DEFAULT(dp_file_sink_options, DP_FILE_SINK_OPTIONS_INIT,
 		sizeof(size_t));
 	INIT_IS_DEFAULT(dp_hub_options, DP_HUB_OPTIONS_INIT, sizeof(size_t));

@@ -13,11 +13,11 @@
 
 enum { SET_MAX = 1 << 20, PAYLOAD_MAX = 1 << 16 };
 
-static void check(dp_status st, dp_error *err, const char *what)
+static void check(dp_status st, dp_error **err, const char *what)
 {
 	if (st != DP_OK) {
 		(void)fprintf(stderr, "carry_schemas: %s: %s: %s\n", what,
-			dp_status_name(st), dp_error_message(err));
+			dp_status_name(st), dp_error_message(*err));
 		exit(1);
 	}
 }
@@ -34,7 +34,7 @@ static void add_set(dp_registry *reg, const char *path)
 	}
 	size = fread(set, 1, sizeof(set), file);
 	(void)fclose(file);
-	check(dp_registry_add(reg, set, size, NULL, &err), err, path);
+	check(dp_registry_add(reg, set, size, NULL, &err), &err, path);
 }
 
 static size_t from_hex(const char *hex, unsigned char *bytes)
@@ -71,7 +71,7 @@ static void publish_line(dp_publisher *pub, dp_registry *reg, char *line)
 	if (number > 0) {
 		dp_schema *schema = NULL;
 
-		check(dp_registry_get(reg, &schema, line, number, &err), err,
+		check(dp_registry_get(reg, &schema, line, number, &err), &err,
 			line);
 		(void)snprintf(dataschema, sizeof(dataschema), "dp:%s",
 			dp_schema_fingerprint(schema));
@@ -81,7 +81,8 @@ static void publish_line(dp_publisher *pub, dp_registry *reg, char *line)
 	ev.type = line;
 	ev.payload.data = payload;
 	ev.payload.size = from_hex(hex, payload);
-	check(dp_publisher_publish(pub, &ev, DP_FOREVER, &err), err, "publish");
+	check(dp_publisher_publish(pub, &ev, DP_FOREVER, &err), &err,
+		"publish");
 }
 
 static void publish_all(dp_hub *hub, dp_registry *reg)
@@ -93,11 +94,11 @@ static void publish_all(dp_hub *hub, dp_registry *reg)
 
 	opts.topic = "shop";
 	opts.source = "test";
-	check(dp_publisher_new(&pub, hub, &opts, &err), err, "publisher");
+	check(dp_publisher_new(&pub, hub, &opts, &err), &err, "publisher");
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		publish_line(pub, reg, line);
 	}
-	check(dp_publisher_flush(pub, DP_FOREVER, &err), err, "flush");
+	check(dp_publisher_flush(pub, DP_FOREVER, &err), &err, "flush");
 	dp_publisher_free(pub);
 }
 
@@ -107,7 +108,7 @@ static void add_job(
 	dp_error *err = NULL;
 
 	check(dp_pipeline_add_sink(pipe, job, hub, "shop", sink, NULL, &err),
-		err, job);
+		&err, job);
 }
 
 static void carry(dp_runtime *rt, dp_hub *hub, dp_registry *reg, dp_store *lake,
@@ -119,17 +120,17 @@ static void carry(dp_runtime *rt, dp_hub *hub, dp_registry *reg, dp_store *lake,
 	dp_error *err = NULL;
 
 	opts.compression = DP_COMPRESSION_DEFLATE;
-	check(dp_pipeline_new(&pipe, rt, "carry", &err), err, "pipeline");
-	check(dp_files_sink_new(&sink, rt, files, reg, &opts, &err), err,
+	check(dp_pipeline_new(&pipe, rt, "carry", &err), &err, "pipeline");
+	check(dp_files_sink_new(&sink, rt, files, reg, &opts, &err), &err,
 		"files");
 	add_job(pipe, hub, "shop2files", sink);
 	opts.registry = reg;
-	check(dp_lake_sink_new(&sink, rt, lake, &opts, &err), err, "lake");
+	check(dp_lake_sink_new(&sink, rt, lake, &opts, &err), &err, "lake");
 	add_job(pipe, hub, "shop2lake", sink);
-	check(dp_pipeline_start(pipe, &err), err, "start");
+	check(dp_pipeline_start(pipe, &err), &err, "start");
 	publish_all(hub, reg);
-	check(dp_pipeline_wait_idle(pipe, 60 * DP_SECOND, &err), err, "idle");
-	check(dp_pipeline_drain(pipe, 60 * DP_SECOND, NULL, &err), err,
+	check(dp_pipeline_wait_idle(pipe, 60 * DP_SECOND, &err), &err, "idle");
+	check(dp_pipeline_drain(pipe, 60 * DP_SECOND, NULL, &err), &err,
 		"drain");
 	dp_pipeline_free(pipe);
 }
@@ -152,21 +153,21 @@ int main(int argc, char **argv)
 	dp_error *err = NULL;
 	dp_hub *hub = NULL;
 
-	check(dp_runtime_new(&rt, NULL, &err), err, "runtime");
+	check(dp_runtime_new(&rt, NULL, &err), &err, "runtime");
 	check(dp_hub_open(&hub, rt, address("log:", dir, "hub"), NULL, &err),
-		err, "hub");
+		&err, "hub");
 	check(dp_registry_open(
 		      &reg, rt, address("file:", dir, "registry"), NULL, &err),
-		err, "registry");
+		&err, "registry");
 	for (int i = 2; i < argc; i++) {
 		add_set(reg, argv[i]);
 	}
 	check(dp_store_open(
 		      &stores[0], rt, address("file:", dir, "lake"), &err),
-		err, "lake");
+		&err, "lake");
 	check(dp_store_open(
 		      &stores[1], rt, address("file:", dir, "files"), &err),
-		err, "files");
+		&err, "files");
 	carry(rt, hub, reg, stores[0], stores[1]);
 	dp_store_close(stores[0]);
 	dp_store_close(stores[1]);
