@@ -104,7 +104,7 @@ static inline bool dpi_parquet_column_put_bytes(
 		return false;
 	}
 	dpi_store_u32(plain->data + plain->size, (uint32_t)size);
-	memcpy(plain->data + plain->size + 4, data, size);
+	dpi_copy_short(plain->data + plain->size + 4, data, size);
 	plain->size += size + 4;
 	column->plain_count++;
 	return true;

@@ -135,7 +135,22 @@ static uint32_t add(dpi_parquet_dictionary *dictionary, uint32_t hash,
 	return dictionary->count++;
 }
 
-static bool is_entry(const dpi_parquet_dictionary *dictionary,
+static inline bool is_same(const uint8_t *a, const uint8_t *b, size_t size)
+{
+	if (size >= 8 && size <= 16) {
+		return ((dpi_load_u64(a) ^ dpi_load_u64(b)) |
+			       (dpi_load_u64(a + size - 8) ^
+				       dpi_load_u64(b + size - 8))) == 0;
+	}
+	if (size >= 4 && size < 8) {
+		return ((dpi_load_u32(a) ^ dpi_load_u32(b)) |
+			       (dpi_load_u32(a + size - 4) ^
+				       dpi_load_u32(b + size - 4))) == 0;
+	}
+	return size == 0 || memcmp(a, b, size) == 0;
+}
+
+static inline bool is_entry(const dpi_parquet_dictionary *dictionary,
 	const dictionary_entry *entry, const uint8_t *data, size_t size,
 	bool is_prefixed)
 {
@@ -147,7 +162,7 @@ static bool is_entry(const dpi_parquet_dictionary *dictionary,
 		}
 		value += 4;
 	}
-	return size == 0 || memcmp(value, data, size) == 0;
+	return is_same(value, data, size);
 }
 
 uint32_t dpi_parquet_dictionary_place(dpi_parquet_dictionary *dictionary,

@@ -35,6 +35,26 @@ uint32_t dpi_parquet_dictionary_place(dpi_parquet_dictionary *dictionary,
 void dpi_parquet_dictionary_cut(
 	dpi_parquet_dictionary *dictionary, uint32_t count, size_t offset);
 
+/* Copies of a few bytes, which need no call: most values are short. */
+static inline void dpi_copy_short(uint8_t *to, const uint8_t *from, size_t size)
+{
+	if (size >= 8 && size <= 16) {
+		uint64_t first = dpi_load_u64(from);
+		uint64_t last = dpi_load_u64(from + size - 8);
+
+		dpi_store_u64(to, first);
+		dpi_store_u64(to + size - 8, last);
+	} else if (size >= 4 && size < 8) {
+		uint32_t first = dpi_load_u32(from);
+		uint32_t last = dpi_load_u32(from + size - 4);
+
+		dpi_store_u32(to, first);
+		dpi_store_u32(to + size - 4, last);
+	} else if (size > 0) {
+		memcpy(to, from, size);
+	}
+}
+
 /* The plain bytes of an entry, size in front included if is_prefixed. */
 dp_bytes dpi_parquet_dictionary_value(
 	const dpi_parquet_dictionary *dictionary, uint32_t place);

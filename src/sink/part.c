@@ -2,7 +2,7 @@
 #include "sink/part.h"
 
 /* A row group of less is not begun for want of memory alone. */
-#define SLACK_MIN ((size_t)16 << 10)
+#define SLACK_MIN ((size_t)8 << 10)
 
 static bool is_parquet(const dpi_part_press *press)
 {
