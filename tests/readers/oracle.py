@@ -262,7 +262,8 @@ class Names:
 
 def is_synthetic(oneof):
     # Python does not tell; a synthetic oneof has one field, named for it.
-    return oneof.name.startswith("_") and oneof.name.endswith("_opt")
+    name = oneof.fields[0].name
+    return len(oneof.fields) == 1 and oneof.name in (f"_{name}", f"_{name}_opt")
 
 
 class Oracle:

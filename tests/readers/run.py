@@ -57,8 +57,7 @@ def make_venv(folder):
     return venv / "bin/python"
 
 
-def fetch_node(folder):
-    wanted = HERE / "package.json"
+def fetch_node(folder, wanted=HERE / "package.json"):
     node = folder / "node"
     if shutil.which("node") is None or shutil.which("npm") is None:
         print("SKIP: node and npm are not installed")
@@ -72,7 +71,7 @@ def fetch_node(folder):
             "--fetch-timeout=20000", cwd=node,
         )
         if done.returncode != 0:
-            skip("npm cannot fetch avsc, fzstd and hyparquet", done)
+            skip(f"npm cannot fetch what {wanted} names", done)
         shutil.copy(wanted, node / "made-of")
     return {**os.environ, "NODE_PATH": str(node / "node_modules")}
 
