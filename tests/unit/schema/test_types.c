@@ -174,6 +174,69 @@ static void features_are_inherited_until_something_nearer_says_more(
 	dpi_types_fini(&f->types);
 }
 
+/* Options of a oneof are number 2, its features number 1. */
+static void features_come_from_files_oneofs_and_extensions_too(void **state)
+{
+	struct fixture *f = *state;
+
+	begin_file(&f->set, "a.proto", "a", "2023");
+	begin(&f->set, 8);
+	begin(&f->set, 50);
+	number(&f->set, 2, 2); /* closed */
+	number(&f->set, 3, 2); /* expanded */
+	number(&f->set, 4, 3); /* text is not checked */
+	number(&f->set, 6, 2); /* JSON as well as it goes */
+	end(&f->set);
+	end(&f->set);
+	begin_message(&f->set, "M");
+	feature(&f->set, 7, 12, 5, 2); /* delimited */
+	begin_field(&f->set, "one", 1, OPTIONAL, DPI_TYPE_STRING, NULL);
+	number(&f->set, 9, 0);
+	end(&f->set);
+	begin_field(&f->set, "two", 2, OPTIONAL, DPI_TYPE_STRING, NULL);
+	number(&f->set, 9, 0);
+	feature(&f->set, 8, 21, 4, 3);
+	end(&f->set);
+	field(&f->set, "kind", 3, OPTIONAL, DPI_TYPE_ENUM, ".a.E");
+	field(&f->set, "self", 4, OPTIONAL, DPI_TYPE_MESSAGE, ".a.M");
+	field(&f->set, "raw", 5, OPTIONAL, DPI_TYPE_STRING, NULL);
+	begin(&f->set, 8); /* oneof_decl */
+	text(&f->set, 1, "which");
+	feature(&f->set, 2, 1, 4, 2); /* text is checked */
+	end(&f->set);
+	begin(&f->set, 5); /* extension_range */
+	number(&f->set, 1, 100);
+	number(&f->set, 2, 200);
+	end(&f->set);
+	end(&f->set);
+	begin_enum(&f->set, "E");
+	value(&f->set, "ONE", 1);
+	end(&f->set);
+	for (unsigned i = 0; i < 2; i++) {
+		begin(&f->set, 7); /* extension */
+		text(&f->set, 1, i == 0 ? "far" : "farther");
+		text(&f->set, 2, ".a.M");
+		number(&f->set, 3, 100 + i);
+		number(&f->set, 4, REPEATED);
+		number(&f->set, 5, DPI_TYPE_INT32);
+		if (i == 1) {
+			feature(&f->set, 8, 21, 3, 1); /* packed */
+		}
+		end(&f->set);
+	}
+	end(&f->set);
+
+	assert_int_equal(load(f), DP_OK);
+	assert_true(field_of(f, "a.M", 1)->checks_utf8);
+	assert_false(field_of(f, "a.M", 2)->checks_utf8);
+	assert_true(field_of(f, "a.M", 3)->enumeration->is_closed);
+	assert_int_equal(field_of(f, "a.M", 4)->type, DPI_TYPE_GROUP);
+	assert_false(field_of(f, "a.M", 5)->checks_utf8);
+	assert_false(field_of(f, "a.M", 100)->is_packed);
+	assert_true(field_of(f, "a.M", 101)->is_packed);
+	dpi_types_fini(&f->types);
+}
+
 static void maps_stay_prefixed_where_messages_are_delimited(void **state)
 {
 	struct fixture *f = *state;
@@ -525,6 +588,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(three_syntaxes_give_their_fields_different_facts),
 		TEST(features_are_inherited_until_something_nearer_says_more),
+		TEST(features_come_from_files_oneofs_and_extensions_too),
 		TEST(maps_stay_prefixed_where_messages_are_delimited),
 		TEST(a_type_that_contains_itself_is_recursive_and_its_users_are_not),
 		TEST(extensions_come_last_and_under_their_full_names),
