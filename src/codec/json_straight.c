@@ -141,8 +141,10 @@ static inline const uint8_t *read_single(const dpi_coder *coder,
 		return dpi_straight_value(coder, f->read, p, end, ret);
 	}
 	p = dpi_wire_get_value(p, end, f->tag, coder->depth, &value);
-	ret->start = dpi_straight_offset(coder, value.data);
-	ret->size = (uint32_t)value.size;
+	if (p != NULL) {
+		ret->start = dpi_straight_offset(coder, value.data);
+		ret->size = (uint32_t)value.size;
+	}
 	return p;
 }
 
