@@ -23,6 +23,12 @@
  * futex at the same pace. A producer that is late because a call took long
  * counts from when it should have called; it sleeps in between, as does who
  * waits: nothing spins.
+ *
+ * All sides have two modes, as schedulers put both threads on one processor: who
+ * waits runs at once, or after the producer has gone to sleep. On a virtual
+ * machine that takes 10 us more, as setting the timer leaves the machine. Who
+ * runs shorter runs at once more often, so that the futex's median is of the
+ * first mode; ours changes over with a microsecond of work more or less.
  */
 
 enum {
