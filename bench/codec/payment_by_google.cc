@@ -51,3 +51,31 @@ const char *payment_by_google(
 	*ret_size = text.size();
 	return text.data();
 }
+
+static std::string sorted_bytes(const bench::Payment &payment)
+{
+	std::string bytes;
+	pb::io::StringOutputStream stream(&bytes);
+	pb::io::CodedOutputStream out(&stream);
+
+	out.SetSerializationDeterministic(true);
+	payment.SerializeToCodedStream(&out);
+	out.Trim();
+	return bytes;
+}
+
+int payment_in_by_google(const void *json, size_t size, const void *wire,
+	size_t wire_size)
+{
+	bench::Payment payment, other;
+
+	if (!pb::util::JsonStringToMessage(
+		    pb::StringPiece(static_cast<const char *>(json), size),
+		    &payment)
+			.ok()) {
+		return 0;
+	}
+	return wire == nullptr ||
+		(other.ParseFromArray(wire, static_cast<int>(wire_size)) &&
+			sorted_bytes(payment) == sorted_bytes(other));
+}

@@ -17,6 +17,13 @@ extern "C" {
 const char *payment_by_google(
 	const void *data, size_t size, int is_sorted, size_t *ret_size);
 
+/*
+ * Reads a payment from JSON, as JsonStringToMessage() does. If wire is not
+ * NULL, whether it is the payment of those bytes, too.
+ */
+int payment_in_by_google(
+	const void *json, size_t size, const void *wire, size_t wire_size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,6 +18,8 @@
  *
  * For each message, standard output has a number, 0 or the status, and a
  * text: the JSON, or what is wrong.
+ *
+ * With an argument, messages are JSON and become wire bytes.
  */
 
 static dp_codec *make_codec(const dp_allocator *alloc)
@@ -40,29 +42,31 @@ static dp_codec *make_codec(const dp_allocator *alloc)
 	return codec;
 }
 
-static void write_message(dp_codec *codec, dp_bytes message)
+static void write_message(dp_codec *codec, dp_bytes message, int is_read)
 {
 	dp_error *err = NULL;
-	dp_bytes json;
-	dp_status st = dp_codec_to_json(codec, message, &json, &err);
+	dp_bytes out;
+	dp_status st = is_read ? dp_codec_from_json(codec, message, &out, &err)
+			       : dp_codec_to_json(codec, message, &out, &err);
 
 	put_number(stdout, (uint32_t)-st);
 	put_text(stdout,
-		st == DP_OK ? json : dpi_bytes_text(dp_error_message(err)));
+		st == DP_OK ? out : dpi_bytes_text(dp_error_message(err)));
 	dp_error_free(err);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct test_heap heap;
 
+	(void)argv;
 	test_heap_init(&heap);
 	read_input();
 	while (has_input()) {
 		dp_codec *codec = make_codec(&heap.alloc);
 
 		for (uint32_t count = get_number(); count > 0; count--) {
-			write_message(codec, get_text());
+			write_message(codec, get_text(), argc > 1);
 		}
 		dp_codec_free(codec);
 	}

@@ -126,18 +126,52 @@ class Case:
         sys.exit(1)
 
 
+class ReadCase(Case):
+    """Its messages are the texts that Python writes."""
+
+    def __init__(self, number, seed):
+        super().__init__(number, seed, [0])
+        rng = random.Random(f"{seed}/{number}/texts")
+        self.messages = [
+            text.encode() for text in (
+                self.write(rng, message) for message in map(self.parse, self.messages)
+                if message is not None)
+            if text is not None]
+
+    def write(self, rng, message):
+        try:
+            return json_format.MessageToJson(
+                message, indent=rng.choice([None, 2]), ensure_ascii=rng.random() < 0.5,
+                preserving_proto_field_name=rng.random() < 0.3,
+                use_integers_for_enums=rng.random() < 0.3,
+                always_print_fields_with_no_presence=rng.random() < 0.3,
+                descriptor_pool=self.schema.pool)
+        except json_format.Error:
+            return None
+
+    def values(self, message):
+        """Not its bytes: those of an Any are in the order of the text."""
+        return json_format.MessageToDict(message, descriptor_pool=self.schema.pool)
+
+
 def run_program(program, cases, is_plain=False):
     """(status, text) of each message."""
+    for status, data in run_raw([program], cases, is_plain):
+        yield status, data.decode()
+
+
+def run_raw(command, cases, is_plain=False):
+    """(status, bytes) of each message."""
     done = subprocess.run(
-        [program], input=b"".join(c.input(is_plain) for c in cases), check=False,
+        command, input=b"".join(c.input(is_plain) for c in cases), check=False,
         stdout=subprocess.PIPE)
     if done.returncode != 0:
-        print(f"{program} ended with {done.returncode}")
+        print(f"{command[0]} ended with {done.returncode}")
         sys.exit(1)
     out, at = done.stdout, 0
     while at < len(out):
         status, size = struct.unpack_from("<II", out, at)
-        yield status, out[at + 8:at + 8 + size].decode()
+        yield status, out[at + 8:at + 8 + size]
         at += 8 + size
 
 
@@ -239,8 +273,37 @@ def check_cpp(cases, ours, theirs):
     return written
 
 
+def check_read(cases, ours):
+    """Python reads the same from the text as from our bytes of it."""
+    read = 0
+    for case in cases:
+        for i, text in enumerate(case.messages):
+            status, data = next(ours)
+            try:
+                expected = json_format.Parse(
+                    text, case.schema.message(), descriptor_pool=case.schema.pool)
+            except json_format.Error as error:
+                if status == 0:
+                    case.fail(i, error, data.hex())
+                continue
+            actual = case.parse(data) if status == 0 else None
+            if actual is None or (
+                    actual.SerializeToString(deterministic=True)
+                    != expected.SerializeToString(deterministic=True)
+                    and not same(case.values(actual), case.values(expected))):
+                case.fail(i, expected, data if actual is None else actual)
+            read += 1
+    return read
+
+
 def main():
     encoder, google, count, seed = sys.argv[1:]
+    if google == "read":
+        cases = [ReadCase(n, seed) for n in range(int(count))]
+        read = check_read(cases, run_raw([encoder, "read"], cases))
+        print(f"figure: JSON into messages: {read} texts of {len(cases)} types are "
+              "what Python reads")
+        sys.exit(read < 4 * len(cases))
     is_python = google == "python"
     flags = [0, 0, 0, FIELD_NAMES, ENUM_NUMBERS] + ([ZEROS] if is_python else [])
     cases = [Case(n, seed, flags) for n in range(int(count))]

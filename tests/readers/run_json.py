@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """run_json.py ENCODER FOLDER GOOGLE: random messages of random types become
 JSON by ENCODER. GOOGLE is "python", whose values must be the same, or the
-program json_by_google, whose text must be; or nothing, if it was not built."""
+program json_by_google, whose text must be; or nothing, if it was not built; or
+"read": Python's JSON becomes messages by ENCODER."""
 
 import pathlib
 import sys
