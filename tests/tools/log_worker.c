@@ -12,6 +12,8 @@
  *   log_worker typed DIRECTORY TOPIC REGISTRY
  *       publishes a message of a type that it registers, one that is cut off,
  *       and one of a type that nobody knows
+ *   log_worker register DIRECTORY SET
+ *       adds the types of a file of descriptors to a registry
  *   log_worker live DIRECTORY TOPIC
  *       publishes and reads, so that segments come, go and are used again;
  *       prints a line when the first is there, and goes on until its stdin
@@ -148,6 +150,25 @@ static void consume(dp_subscription *sub, size_t count, dp_time_ns timeout_ns)
 	}
 }
 
+static void register_set(dp_runtime *rt, char **args)
+{
+	static char set[65536];
+	char address[4096];
+	dp_registry *registry;
+	dp_error *err = NULL;
+	FILE *file = fopen(args[1], "rb");
+	size_t size = file != NULL ? fread(set, 1, sizeof(set), file) : 0;
+
+	if (file != NULL) {
+		(void)fclose(file);
+	}
+	(void)snprintf(address, sizeof(address), "file:%s", args[0]);
+	check(dp_registry_open(&registry, rt, address, NULL, &err), err,
+		"registry");
+	check(dp_registry_add(registry, set, size, NULL, &err), err, "add");
+	dp_registry_close(registry);
+}
+
 static void read_some(dp_runtime *rt, char **args)
 {
 	dp_hub *hub = open_hub(rt, args[0]);
@@ -276,6 +297,8 @@ int main(int argc, char **argv)
 		print_all(rt, argv + 2);
 	} else if (argc == 5 && strcmp(argv[1], "typed") == 0) {
 		typed(rt, argv + 2);
+	} else if (argc == 4 && strcmp(argv[1], "register") == 0) {
+		register_set(rt, argv + 2);
 	} else if (argc == 4 && strcmp(argv[1], "live") == 0) {
 		live(rt, argv + 2);
 	} else {
