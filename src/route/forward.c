@@ -127,8 +127,9 @@ void dpi_forward_encode(uint8_t *out, const dpi_forward *forward)
 	memset(out + 8, 0, 8);
 	memcpy(out + 16, msg->record + 16, DPI_UUID_SIZE);
 	p = dpi_put_varint(p, forward->attributes_size);
-	p += copy_attributes(p, forward);
+	/* First, since all who append and recover look for it. */
 	p = put_place(p, forward->place);
+	p += copy_attributes(p, forward);
 	for (size_t i = 0; i < forward->extra_count; i++) {
 		p = put_extra(p, &forward->extras[i]);
 	}

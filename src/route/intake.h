@@ -34,7 +34,8 @@ typedef struct dpi_intake {
 	/* An event that the destination may have taken, and its tries. */
 	dp_offset doubted;
 	uint32_t tries;
-	uint64_t key; /* names job, hub and partition in source places */
+	uint64_t key;       /* names job, hub and partition in source places */
+	uint64_t route_key; /* that of a router, and its rules */
 	uint64_t *target_next; /* by topic of the router: that has all below */
 	size_t target_count;
 	dpi_dead_places dead;

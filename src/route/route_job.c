@@ -12,12 +12,6 @@
  * a drain leaves exact.
  */
 
-static uint64_t key_of(const dpi_job *job, const dpi_intake *intake)
-{
-	return dpi_intake_subkey(
-		intake->key, dpi_router_fingerprint(job->router));
-}
-
 static dp_status route_open(dpi_job *job, dp_error **err)
 {
 	(void)job;
@@ -31,8 +25,10 @@ static dp_status route_learn(dpi_job *job, dpi_intake *intake, bool is_first,
 	dp_status st = DP_OK;
 
 	(void)is_first;
+	intake->route_key = dpi_intake_subkey(
+		intake->key, dpi_router_fingerprint(job->router));
 	for (size_t i = 0; st == DP_OK && i < intake->target_count; i++) {
-		st = dpi_hop_next(&job->hop, i, key_of(job, intake),
+		st = dpi_hop_next(&job->hop, i, intake->route_key,
 			&intake->target_next[i], err);
 	}
 	if (st == DP_OK) {
@@ -46,7 +42,7 @@ static dp_status send(dpi_job *job, dpi_intake *intake, const dp_message *msg,
 	size_t count, dpi_tally *tally, dp_error **err)
 {
 	const dpi_source_place place = {
-		.key = key_of(job, intake),
+		.key = intake->route_key,
 		.next = msg->offset + 1,
 	};
 	dpi_forward forward;
