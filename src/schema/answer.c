@@ -199,15 +199,20 @@ static size_t measure(const char *p, const char *end)
 	return (size_t)((p < end ? p : end) - begin);
 }
 
+bool dpi_answer_null(dpi_answer *answer)
+{
+	return peek(answer) == 'n' && take_word(answer, "null");
+}
+
 bool dpi_answer_text(dpi_answer *answer, dp_bytes *ret)
 {
 	const char *p;
 	char *text;
 	char *end;
 
-	if (peek(answer) == 'n') {
+	if (dpi_answer_null(answer)) {
 		*ret = dpi_bytes(NULL, 0);
-		return take_word(answer, "null");
+		return true;
 	}
 	if (!take(answer, '"')) {
 		return false;

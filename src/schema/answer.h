@@ -37,6 +37,8 @@ bool dpi_answer_text(dpi_answer *answer, dp_bytes *ret);
 bool dpi_answer_name(dpi_answer *answer, dp_bytes *ret);
 /* An integer of at most 2^53, 0 or more. */
 bool dpi_answer_number(dpi_answer *answer, uint64_t *ret);
+/* Whether it is null, which is read then. */
+bool dpi_answer_null(dpi_answer *answer);
 /* Any value. */
 bool dpi_answer_skip(dpi_answer *answer);
 /* Whether all of it was read, and well. */

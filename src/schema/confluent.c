@@ -189,8 +189,7 @@ static dp_status import_versions(dp_confluent *client, const char *part,
 	const dpi_buf *list, dp_confluent_report *report, dp_error **err)
 {
 	uint64_t before = report->versions;
-	dpi_answer answer =
-		dpi_answer_of(&client->sources.arena, list->data, list->size);
+	dpi_answer answer = dpi_answer_of(NULL, list->data, list->size);
 	dp_status st = DP_OK;
 
 	(void)dpi_answer_open(&answer, '[');
@@ -212,29 +211,30 @@ static dp_status import_versions(dp_confluent *client, const char *part,
 	return st;
 }
 
+/* In memory of its own: that of the client serves one version at a time. */
 static dp_status import_subject(dp_confluent *client, const char *subject,
 	dp_confluent_report *report, dp_error **err)
 {
 	const char *part;
+	dpi_arena arena;
 	dpi_buf list;
 	dp_status st;
 
-	dpi_arena_reset(&client->sources.arena);
-	part = dpi_confluent_part(&client->sources, subject);
-	if (part == NULL) {
-		return dpi_error_set(err, DP_ENOMEM, "no memory for a subject");
-	}
+	dpi_arena_init(&arena, client->alloc, ARENA_MAX);
 	dpi_buf_init(&list, client->alloc, client->sources.answer_bytes);
-	st = dpi_confluent_ask(
-		&client->sources, &list, "/subjects/%s/versions", err, part);
+	part = dpi_confluent_part(&arena, subject);
+	st = part != NULL
+		? dpi_confluent_ask(&client->sources, &list,
+			  "/subjects/%s/versions", err, part)
+		: dpi_error_set(err, DP_ENOMEM, "no memory for a subject");
 	if (st == DP_OK) {
 		st = import_versions(client, part, &list, report, err);
 	}
 	dpi_buf_fini(&list);
+	dpi_arena_fini(&arena);
 	return st;
 }
 
-/* In memory of its own: that of the client serves one subject at a time. */
 static dp_status import_all(
 	dp_confluent *client, dp_confluent_report *report, dp_error **err)
 {
@@ -383,7 +383,6 @@ static dp_status resolve(dp_confluent *client,
 	dpi_buf set;
 	dp_status st;
 
-	dpi_arena_reset(&client->sources.arena);
 	(void)snprintf(path, sizeof(path), "/schemas/ids/%" PRIu32, prefix->id);
 	st = dpi_confluent_fetch(&client->sources, path, &is_protobuf, err);
 	if (st == DP_OK && !is_protobuf) {

@@ -49,14 +49,13 @@ dp_status dpi_confluent_ask(dpi_confluent_sources *sources, dpi_buf *body,
 	return dpi_http_get(sources->http, url, body, err);
 }
 
-const char *dpi_confluent_part(
-	dpi_confluent_sources *sources, const char *subject)
+const char *dpi_confluent_part(dpi_arena *arena, const char *subject)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
 				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
 	static const char digits[] = "0123456789ABCDEF";
 	size_t size = strlen(subject);
-	char *part = dpi_arena_alloc(&sources->arena, 3 * size + 1);
+	char *part = dpi_arena_alloc(arena, 3 * size + 1);
 	char *p = part;
 
 	for (size_t i = 0; part != NULL && i < size; i++) {
@@ -142,8 +141,7 @@ static bool read_member(dpi_answer *answer, dp_bytes name, document *doc)
 		return dpi_answer_text(answer, &doc->schema);
 	}
 	if (dpi_bytes_equal(name, dpi_bytes_text("references"))) {
-		return *answer->at == 'n' ? dpi_answer_skip(answer)
-					  : read_references(answer, doc);
+		return dpi_answer_null(answer) || read_references(answer, doc);
 	}
 	if (dpi_bytes_equal(name, dpi_bytes_text("schemaType"))) {
 		(void)dpi_answer_text(answer, &type);
@@ -295,7 +293,7 @@ static dp_status enter(dpi_confluent_sources *sources, visits *visits,
 static dp_status enter_reference(dpi_confluent_sources *sources, visits *visits,
 	const reference *to, dp_error **err)
 {
-	const char *part = dpi_confluent_part(sources, to->subject);
+	const char *part = dpi_confluent_part(&sources->arena, to->subject);
 	char path[URL_MAX];
 
 	if (part == NULL) {

@@ -34,11 +34,10 @@ DP_NODISCARD dp_status dpi_confluent_ask(dpi_confluent_sources *sources,
 	dpi_buf *body, const char *fmt, dp_error **err, ...);
 
 /* A subject as a part of a path: percent-encoded, in the arena; or NULL. */
-const char *dpi_confluent_part(
-	dpi_confluent_sources *sources, const char *subject);
+const char *dpi_confluent_part(dpi_arena *arena, const char *subject);
 
 /*
- * Fetches the schema at a path, and its references. *ret_is_protobuf is false,
+ * Fetches the schema at a path, and its references; forgets the last one. *ret_is_protobuf is false,
  * and nothing else was fetched, for one of Avro or JSON.
  */
 DP_NODISCARD dp_status dpi_confluent_fetch(dpi_confluent_sources *sources,

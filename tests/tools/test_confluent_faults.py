@@ -167,7 +167,8 @@ class Faults(unittest.TestCase):
                 self.server.answers["/subjects/s/versions"] = body
                 self.fails("DP_EREMOTE", "versions")
         self.server.answers["/subjects/s/versions"] = b"[1]"
-        for body in (b"[]", b"{}", b'{"schema":1}', b'{"schema":null}', b'{"schema":"'):
+        for body in (b"[]", b"{}", b'{"schema":1}', b'{"schema":null}', b'{"schema":"',
+                     b'{"schema":"x","references":', b'{"schema":"x","references": nul'):
             with self.subTest(body):
                 self.server.answers["/subjects/s/versions/1"] = body
                 self.fails("DP_EREMOTE", "no schema")
