@@ -7,13 +7,14 @@
 #include "log_dump.h"
 #include "log_fsck.h"
 #include "log_publish.h"
+#include "schema_check.h"
 #include "schema_import.h"
 #include "verb.h"
 
 /* datapipe NOUN VERB …: finds the verb, and leaves the rest to it. */
 
 static const struct verb *const verbs[] = {
-	&log_fsck, &log_dump, &log_publish, &schema_import};
+	&log_fsck, &log_dump, &log_publish, &schema_check, &schema_import};
 #define VERB_COUNT (sizeof(verbs) / sizeof(*verbs))
 
 /* The verbs of a noun, or all of them. Returns how many. */

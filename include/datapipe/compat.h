@@ -133,6 +133,39 @@ DP_API const dp_compat_finding *dp_compat_get(
  */
 DP_API bool dp_compat_is_refused(uint32_t breaks, dp_compat_mode mode);
 
+/**
+ * Sets which changes of a registered type dp_registry_add() refuses, with
+ * DP_ESCHEMA and the reasons. Versions that are there stay.
+ *
+ * @param reg   registry
+ * @param type  full name
+ * @param mode  bits DP_COMPAT_*; DP_COMPAT_NONE at first
+ * @param err   why, or NULL
+ * @return      DP_OK: it is durable, and holds for all who add
+ * @errors      DP_EINVAL    unknown bits
+ *              DP_ENOTFOUND no such type
+ *              DP_EDENIED, DP_ELOCKED, DP_ECORRUPT, DP_EIO, DP_ENOSPC,
+ *              DP_ENOMEM, DP_EFORKED, as dp_registry_add()
+ * @thread      any
+ * @since       0.1
+ */
+DP_API DP_NODISCARD dp_status dp_registry_set_mode(dp_registry *reg,
+	const char *type, dp_compat_mode mode, dp_error **err);
+
+/**
+ * Returns the mode of a registered type, as it is now.
+ *
+ * @param reg       registry
+ * @param type      full name
+ * @param ret_mode  receives the bits; untouched on failure
+ * @param err       why, or NULL
+ * @errors          as dp_registry_get()
+ * @thread          any
+ * @since           0.1
+ */
+DP_API DP_NODISCARD dp_status dp_registry_get_mode(dp_registry *reg,
+	const char *type, dp_compat_mode *ret_mode, dp_error **err);
+
 DP_END_DECLS
 
 #endif /* DATAPIPE_COMPAT_H */

@@ -97,7 +97,9 @@ DP_API void dp_registry_close(dp_registry *reg);
  * @param size  bytes; at most 8 MiB
  * @param opts  options, or NULL
  * @param err   why, with file and element, or NULL
- * @errors      DP_ESCHEMA   not a valid set; an import or a type is missing
+ * @errors      DP_ESCHEMA   not a valid set; an import or a type is missing;
+ *                           or the mode of a type, which
+ *                           dp_registry_set_mode() gave it, refuses the change
  *              DP_ETOOBIG   over a limit that the message names
  *              DP_ENOTFOUND a type of opts is not in the set
  *              DP_ELOCKED   others add all the time, or another process has

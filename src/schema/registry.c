@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/thread.h"
 #include "io/runtime.h"
+#include "schema/compat_guard.h"
 #include "schema/registry.h"
 #include "schema/registry_add.h"
 #include "schema/registry_cache.h"
@@ -309,9 +310,68 @@ dp_status dp_registry_find(dp_registry *reg, dp_schema **ret_schema,
 	return check_and_look_up(reg, type, 0, fingerprint, ret_schema, err);
 }
 
+/* A type may have had a thousand versions: each is read and gone again. */
+static dp_status check_versions(
+	void *user, const dpi_registry_type *type, dp_bytes set, dp_error **err)
+{
+	dp_registry *reg = user;
+	uint32_t version = type->version_count;
+	dp_status st = DP_OK;
+
+	for (; st == DP_OK && version > 0; version--) {
+		dp_schema *before;
+
+		st = read_schema(reg, type, version, &before, err);
+		if (st == DP_OK) {
+			st = dpi_compat_guard(before, set, type->mode, err);
+			dp_schema_unref(before);
+		}
+		if ((type->mode & DP_COMPAT_TRANSITIVE) == 0) {
+			break;
+		}
+	}
+	return st;
+}
+
+static dp_status write_set(dp_registry *reg, void *set, dp_error **err)
+{
+	dpi_registry_guard guard = {check_versions, reg};
+
+	return dpi_registry_new_write(
+		set, &reg->store, &reg->index, &guard, err);
+}
+
+static dp_status write_mode(dp_registry *reg, void *addition, dp_error **err)
+{
+	dpi_registry_addition *mode = addition;
+	const dpi_registry_type *type =
+		dpi_registry_index_find(&reg->index, mode->name);
+	dpi_buf bytes;
+	dp_status st;
+
+	if (type == NULL) {
+		return dpi_error_set(err, DP_ENOTFOUND,
+			"no schema of type %s is registered", mode->name);
+	}
+	if (type->mode == *mode->mode) {
+		return DP_OK;
+	}
+	dpi_buf_init(
+		&bytes, reg->alloc, DPI_INDEX_MAX_BYTES + DPI_INDEX_HEAD_BYTES);
+	st = dpi_registry_index_encode(&reg->index, mode, 1, &bytes, err);
+	if (st == DP_OK) {
+		st = dpi_registry_store_commit(&reg->store,
+			reg->index.generation + 1,
+			dpi_bytes(bytes.data, bytes.size), err);
+	}
+	dpi_buf_fini(&bytes);
+	return st;
+}
+
 /* Whoever was quicker has added something, so each try is somebody's gain. */
-static dp_status add_locked(
-	dp_registry *reg, dpi_registry_new *set, dp_error **err)
+static dp_status change_index(dp_registry *reg,
+	dp_status (*write)(dp_registry *reg, void *what, dp_error **err),
+	void *what, dp_error **err)
 {
 	dp_status st = DP_EEXIST;
 
@@ -319,8 +379,7 @@ static dp_status add_locked(
 		dpi_error_clear(err);
 		st = refresh(reg, err);
 		if (st == DP_OK) {
-			st = dpi_registry_new_write(
-				set, &reg->store, &reg->index, err);
+			st = write(reg, what, err);
 		}
 	}
 	if (st == DP_EEXIST) {
@@ -330,6 +389,68 @@ static dp_status add_locked(
 			reg->store.objects->place, ADD_TRIES);
 	}
 	return st == DP_OK ? refresh(reg, err) : st;
+}
+
+static dp_status check_writable(const dp_registry *reg, dp_error **err)
+{
+	dp_status st = dpi_runtime_check(reg->rt, err);
+
+	if (st == DP_OK && reg->store.is_carried) {
+		st = dpi_error_set(err, DP_EDENIED,
+			"%s: the schemas of a lake are only to be read: add "
+			"to the registry of the jobs that write it",
+			reg->store.objects->place);
+	}
+	return st;
+}
+
+dp_status dp_registry_set_mode(
+	dp_registry *reg, const char *type, dp_compat_mode mode, dp_error **err)
+{
+	dpi_registry_addition addition = {.name = type, .mode = &mode};
+	dp_status st;
+
+	if (reg == NULL || type == NULL ||
+		mode > (DP_COMPAT_FULL | DP_COMPAT_TRANSITIVE |
+			       DP_COMPAT_JSON)) {
+		return dpi_error_set(err, DP_EINVAL,
+			"a mode needs a registry, a type, and known bits");
+	}
+	st = check_writable(reg, err);
+	if (st == DP_OK) {
+		dpi_lock(&reg->lock);
+		st = change_index(reg, write_mode, &addition, err);
+		dpi_unlock(&reg->lock);
+	}
+	return st;
+}
+
+dp_status dp_registry_get_mode(dp_registry *reg, const char *type,
+	dp_compat_mode *ret_mode, dp_error **err)
+{
+	const dpi_registry_type *known = NULL;
+	uint32_t version;
+	dp_status st;
+
+	if (reg == NULL || type == NULL || ret_mode == NULL) {
+		return dpi_error_set(err, DP_EINVAL,
+			"a look-up needs a registry, a type and a place for "
+			"the mode");
+	}
+	st = dpi_runtime_check(reg->rt, err);
+	if (st != DP_OK) {
+		return st;
+	}
+	dpi_lock(&reg->lock);
+	st = refresh(reg, err);
+	if (st == DP_OK) {
+		st = find(reg, type, 0, NULL, &known, &version, err);
+	}
+	if (st == DP_OK) {
+		*ret_mode = known->mode;
+	}
+	dpi_unlock(&reg->lock);
+	return st;
 }
 
 dp_status dp_registry_add(dp_registry *reg, const void *data, size_t size,
@@ -347,13 +468,7 @@ dp_status dp_registry_add(dp_registry *reg, const void *data, size_t size,
 		DPI_SIZE_UP_TO(dp_registry_add_options, type_count),
 		"options of an add", "DP_REGISTRY_ADD_OPTIONS_INIT", err);
 	if (st == DP_OK) {
-		st = dpi_runtime_check(reg->rt, err);
-	}
-	if (st == DP_OK && reg->store.is_carried) {
-		st = dpi_error_set(err, DP_EDENIED,
-			"%s: the schemas of a lake are only to be read: add "
-			"to the registry of the jobs that write it",
-			reg->store.objects->place);
+		st = check_writable(reg, err);
 	}
 	if (st == DP_OK) {
 		st = dpi_registry_new_init(&set, reg->alloc,
@@ -364,7 +479,7 @@ dp_status dp_registry_add(dp_registry *reg, const void *data, size_t size,
 		return st;
 	}
 	dpi_lock(&reg->lock);
-	st = add_locked(reg, &set, err);
+	st = change_index(reg, write_set, &set, err);
 	dpi_unlock(&reg->lock);
 	dpi_registry_new_fini(&set);
 	return st;

@@ -194,13 +194,13 @@ static dp_status plan_root(dpi_registry_new *added,
 	return DP_OK;
 }
 
-static dp_status write_version(dpi_registry_new *added,
-	dpi_registry_store *store, const dpi_raw_message *root,
-	dpi_registry_version *version, dp_error **err)
+/* Into added->bytes. */
+static dp_status make_set(dpi_registry_new *added, const dpi_raw_message *root,
+	char *fingerprint, dp_error **err)
 {
 	dpi_buf *bytes = &added->bytes;
-	dp_status st = dpi_canonical_pick(
-		&added->canonical, root, version->fingerprint, err);
+	dp_status st =
+		dpi_canonical_pick(&added->canonical, root, fingerprint, err);
 
 	dpi_buf_clear(bytes);
 	if (st == DP_OK) {
@@ -211,11 +211,45 @@ static dp_status write_version(dpi_registry_new *added,
 			"%s: what the type needs is more than %u bytes",
 			root->full_name, DPI_SET_MAX_BYTES);
 	}
+	return st;
+}
+
+static dp_status ask_guard(dpi_registry_new *added,
+	const dpi_registry_index *index, const dpi_registry_guard *guard,
+	dp_error **err)
+{
+	dp_status st = DP_OK;
+
+	for (size_t i = 0; st == DP_OK && i < added->planned_count; i++) {
+		dpi_raw_message *root = added->planned[i];
+		const dpi_registry_type *known =
+			dpi_registry_index_find(index, root->full_name);
+
+		if (known == NULL || (known->mode & DP_COMPAT_FULL) == 0) {
+			continue;
+		}
+		st = make_set(added, root,
+			added->additions[i].version.fingerprint, err);
+		if (st == DP_OK) {
+			st = guard->check(guard->user, known,
+				dpi_bytes(added->bytes.data, added->bytes.size),
+				err);
+		}
+	}
+	return st;
+}
+
+static dp_status write_version(dpi_registry_new *added,
+	dpi_registry_store *store, const dpi_raw_message *root,
+	dpi_registry_version *version, dp_error **err)
+{
+	dp_status st = make_set(added, root, version->fingerprint, err);
+
 	if (st != DP_OK) {
 		return st;
 	}
 	return dpi_registry_store_write(store, root->full_name,
-		dpi_bytes(bytes->data, bytes->size), version, err);
+		dpi_bytes(added->bytes.data, added->bytes.size), version, err);
 }
 
 static dp_status write_planned(dpi_registry_new *added,
@@ -244,7 +278,7 @@ static dp_status write_planned(dpi_registry_new *added,
 /* Planned first, so that a set that is too big has written nothing. */
 dp_status dpi_registry_new_write(dpi_registry_new *added,
 	dpi_registry_store *store, const dpi_registry_index *index,
-	dp_error **err)
+	const dpi_registry_guard *guard, dp_error **err)
 {
 	dp_status st = DP_OK;
 
@@ -252,6 +286,9 @@ dp_status dpi_registry_new_write(dpi_registry_new *added,
 	added->planned_bytes = 0;
 	for (size_t i = 0; st == DP_OK && i < added->root_count; i++) {
 		st = plan_root(added, index, added->roots[i], err);
+	}
+	if (st == DP_OK) {
+		st = ask_guard(added, index, guard, err);
 	}
 	return st == DP_OK && added->planned_count > 0
 		? write_planned(added, store, index, err)

@@ -6,6 +6,13 @@
 
 /* A set on its way into a registry: checked first, without a lock. */
 
+/* Says no to a set that is to be the next version of a type. */
+typedef struct dpi_registry_guard {
+	dp_status (*check)(void *user, const dpi_registry_type *type,
+		dp_bytes set, dp_error **err);
+	void *user;
+} dpi_registry_guard;
+
 typedef struct dpi_registry_new {
 	const dp_allocator *alloc;
 	dpi_raw_set set;
@@ -34,9 +41,10 @@ void dpi_registry_new_fini(dpi_registry_new *added);
  * Adds the versions that index, the newest one, does not have; nothing is
  * written if it has them all. All of them are there on DP_OK. DP_EEXIST:
  * somebody else added meanwhile, so there is a newer index to try again with.
+ * guard is asked, before anything is written, about types that have a mode.
  */
 DP_NODISCARD dp_status dpi_registry_new_write(dpi_registry_new *added,
 	dpi_registry_store *store, const dpi_registry_index *index,
-	dp_error **err);
+	const dpi_registry_guard *guard, dp_error **err);
 
 #endif /* DPI_SCHEMA_REGISTRY_ADD_H */

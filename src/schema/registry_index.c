@@ -106,6 +106,8 @@ static dp_status decode_type(dpi_registry_index *index, dp_bytes bytes,
 			!decode_version(reader.bytes,
 				&type->versions[type->version_count++])) {
 			return damaged(err);
+		} else if (reader.tag == DPI_TAG_VARINT(3)) {
+			type->mode = (dp_compat_mode)reader.value;
 		}
 	}
 	if (dpi_field_reader_failed(&reader) || type->name == NULL ||
@@ -229,13 +231,19 @@ static void write_type(dpi_buf *out, const char *name,
 	const dpi_registry_type *known, const dpi_registry_addition *addition)
 {
 	size_t begin = dpi_write_begin(out, 1);
+	dp_compat_mode mode = known != NULL ? known->mode : DP_COMPAT_NONE;
 
 	dpi_write_text(out, 1, name);
 	for (uint32_t i = 0; known != NULL && i < known->version_count; i++) {
 		write_version(out, &known->versions[i]);
 	}
-	if (addition != NULL) {
+	if (addition != NULL && addition->mode != NULL) {
+		mode = *addition->mode;
+	} else if (addition != NULL) {
 		write_version(out, &addition->version);
+	}
+	if (mode != DP_COMPAT_NONE) {
+		dpi_write_varint(out, 3, mode);
 	}
 	dpi_write_end(out, begin);
 }

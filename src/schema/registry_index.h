@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <datapipe/compat.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "schema/canonical.h"
@@ -27,6 +29,7 @@ typedef struct dpi_registry_type {
 	const char *name;
 	dpi_registry_version *versions; /* version 1 is the first */
 	uint32_t version_count;
+	dp_compat_mode mode; /* which changes are refused */
 } dpi_registry_type;
 
 typedef struct dpi_registry_index {
@@ -57,10 +60,11 @@ const dpi_registry_type *dpi_registry_index_find(
 uint32_t dpi_registry_type_find(
 	const dpi_registry_type *type, const char *fingerprint);
 
-/* A version to be added to those of a type. */
+/* A version to be added to those of a type, or a mode that it gets. */
 typedef struct dpi_registry_addition {
 	const char *name;
 	dpi_registry_version version;
+	const dp_compat_mode *mode; /* NULL: it is a version */
 } dpi_registry_addition;
 
 /*

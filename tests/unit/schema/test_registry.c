@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <datapipe/compat.h>
 #include <datapipe/registry.h>
 
 #include "faulty_os.h"
@@ -733,6 +734,146 @@ static void a_child_after_fork_is_refused(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* shop.Note with a field of a type, or with another one only. */
+static dp_status add_note(struct fixture *f, dp_registry *reg, int type)
+{
+	struct set_builder *b = &f->set;
+
+	dpi_buf_clear(&b->buf);
+	begin_file(b, "note.proto", "shop", "proto3");
+	begin_message(b, "Note");
+	if (type != 0) {
+		field(b, "text", 1, OPTIONAL, type, NULL);
+	}
+	field(b, "other", 2, OPTIONAL, DPI_TYPE_INT64, NULL);
+	end(b);
+	end(b);
+	return dp_registry_add(reg, b->buf.data, b->buf.size, NULL, &f->err);
+}
+
+static uint32_t newest(struct fixture *f, const char *type)
+{
+	dp_schema *schema = NULL;
+	uint32_t version;
+
+	ok(f, dp_registry_get(f->reg, &schema, type, 0, &f->err));
+	version = dp_schema_version(schema);
+	dp_schema_unref(schema);
+	return version;
+}
+
+static void a_mode_refuses_what_breaks_with_reasons(void **state)
+{
+	struct fixture *f = *state;
+	dp_compat_mode mode = 77;
+
+	f->reg = open_registry(f);
+	ok(f, add_note(f, f->reg, DPI_TYPE_INT64));
+	ok(f, dp_registry_get_mode(f->reg, "shop.Note", &mode, &f->err));
+	assert_int_equal(mode, DP_COMPAT_NONE);
+	ok(f,
+		dp_registry_set_mode(
+			f->reg, "shop.Note", DP_COMPAT_BACKWARD, &f->err));
+	failed(f, add_note(f, f->reg, DPI_TYPE_INT32), DP_ESCHEMA,
+		"shop.Note may not follow its version 1 (BACKWARD): "
+		"FIELD_TYPE shop.Note.text (int64, then int32)");
+	assert_int_equal(newest(f, "shop.Note"), 1);
+	ok(f,
+		dp_registry_set_mode(
+			f->reg, "shop.Note", DP_COMPAT_FORWARD, &f->err));
+	ok(f, add_note(f, f->reg, DPI_TYPE_INT32));
+	failed(f, add_note(f, f->reg, DPI_TYPE_STRING), DP_ESCHEMA,
+		"version 2 (FORWARD)");
+	ok(f,
+		dp_registry_set_mode(
+			f->reg, "shop.Note", DP_COMPAT_NONE, &f->err));
+	ok(f, add_note(f, f->reg, DPI_TYPE_STRING));
+	assert_int_equal(newest(f, "shop.Note"), 3);
+}
+
+static void a_transitive_mode_looks_at_all_versions(void **state)
+{
+	struct fixture *f = *state;
+
+	f->reg = open_registry(f);
+	ok(f, add_note(f, f->reg, DPI_TYPE_INT64));
+	ok(f, add_note(f, f->reg, 0));
+	ok(f,
+		dp_registry_set_mode(f->reg, "shop.Note",
+			DP_COMPAT_FULL | DP_COMPAT_TRANSITIVE, &f->err));
+	failed(f, add_note(f, f->reg, DPI_TYPE_STRING), DP_ESCHEMA,
+		"version 1 (FULL_TRANSITIVE)");
+	ok(f,
+		dp_registry_set_mode(
+			f->reg, "shop.Note", DP_COMPAT_FULL, &f->err));
+	ok(f, add_note(f, f->reg, DPI_TYPE_STRING));
+	assert_int_equal(newest(f, "shop.Note"), 3);
+}
+
+static void a_mode_is_kept_by_all_that_share_the_registry(void **state)
+{
+	struct fixture *f = *state;
+	dp_compat_mode mode = 0;
+	dp_registry *other;
+
+	f->reg = open_registry(f);
+	other = open_registry(f);
+	ok(f, add_note(f, f->reg, DPI_TYPE_INT64));
+	ok(f, add(f, f->reg, 2));
+	ok(f,
+		dp_registry_set_mode(f->reg, "shop.Note",
+			DP_COMPAT_FULL | DP_COMPAT_JSON, &f->err));
+	failed(f, add_note(f, other, DPI_TYPE_SINT64), DP_ESCHEMA, "FULL+JSON");
+	ok(f, add_note(f, other, 0));
+	ok(f, add(f, other, 3));
+	dp_registry_close(other);
+	dp_registry_close(f->reg);
+	f->reg = open_registry(f);
+	ok(f, dp_registry_get_mode(f->reg, "shop.Note", &mode, &f->err));
+	assert_int_equal(mode, DP_COMPAT_FULL | DP_COMPAT_JSON);
+	ok(f, dp_registry_get_mode(f->reg, "shop.Paid", &mode, &f->err));
+	assert_int_equal(mode, DP_COMPAT_NONE);
+	assert_int_equal(newest(f, "shop.Note"), 2);
+}
+
+static void a_mode_needs_a_known_type_and_known_bits(void **state)
+{
+	struct fixture *f = *state;
+	dp_compat_mode mode;
+
+	f->reg = open_registry(f);
+	failed(f, dp_registry_set_mode(f->reg, "shop.Note", 1, &f->err),
+		DP_ENOTFOUND, "shop.Note");
+	failed(f, dp_registry_get_mode(f->reg, "shop.Note", &mode, &f->err),
+		DP_ENOTFOUND, "shop.Note");
+	failed(f, dp_registry_set_mode(f->reg, "shop.Note", 16, &f->err),
+		DP_EINVAL, "bits");
+}
+
+static void a_guarded_add_survives_failed_allocations(void **state)
+{
+	struct fixture *f = *state;
+	dp_status st = DP_ENOMEM;
+	long n = 0;
+
+	f->reg = open_registry(f);
+	ok(f, add_note(f, f->reg, DPI_TYPE_INT64));
+	ok(f,
+		dp_registry_set_mode(
+			f->reg, "shop.Note", DP_COMPAT_FULL, &f->err));
+	while (st == DP_ENOMEM) {
+		build(&f->set, "x", 1);
+		dp_error_free(f->err);
+		f->err = NULL;
+		f->heap.fail_at = f->heap.made + n++;
+		st = add_note(f, f->reg, DPI_TYPE_STRING);
+		f->heap.fail_at = -1;
+		assert_int_equal(newest(f, "shop.Note"), 1);
+	}
+	failed(f, st, DP_ESCHEMA, "FIELD_TYPE");
+	assert_in_range(n, 10, 1000);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -760,6 +901,11 @@ int main(void)
 		TEST(no_allocation_that_fails_leaks_or_leaves_half_an_add),
 		TEST(wrong_arguments_of_a_registry_are_refused),
 		TEST(a_child_after_fork_is_refused),
+		TEST(a_mode_refuses_what_breaks_with_reasons),
+		TEST(a_transitive_mode_looks_at_all_versions),
+		TEST(a_mode_is_kept_by_all_that_share_the_registry),
+		TEST(a_mode_needs_a_known_type_and_known_bits),
+		TEST(a_guarded_add_survives_failed_allocations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

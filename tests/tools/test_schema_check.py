@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""usage: test_schema_check.py DATAPIPE PROTOC: what the command says of changes
+of message types."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+DATAPIPE, PROTOC = sys.argv[1:3]
+
+
+def run(*args, status):
+    done = subprocess.run(
+        [DATAPIPE, "schema", "check", *map(str, args)],
+        capture_output=True, text=True, timeout=60)
+    if done.returncode != status:
+        raise AssertionError(f"{args}: {done}")
+    return done
+
+
+class Changes(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.TemporaryDirectory()
+        self.addCleanup(self.dir.cleanup)
+        self.path = pathlib.Path(self.dir.name)
+
+    def make(self, name, *messages):
+        source = self.path / f"{name}.proto"
+        source.write_text('syntax = "proto3"; package shop;\n' + "\n".join(messages))
+        subprocess.run(
+            [PROTOC, f"-I{self.path}", f"-o{self.path / name}.pb", source], check=True)
+        return self.path / f"{name}.pb"
+
+    def test_what_a_mode_refuses_is_said_with_both_sides(self):
+        old = self.make("old", "message Paid { int64 cents = 1; }")
+        new = self.make("new", "message Paid { int32 cents = 1; string by = 2; }")
+        text = run(old, new, status=1).stdout
+        self.assertEqual(text.splitlines(), [
+            "refused FIELD_TYPE shop.Paid.cents: int64, then int32; breaks backward",
+            "note FIELD_ADDED shop.Paid.by: nothing, then by",
+            "REFUSED: 1 types, 1 changes refused by BACKWARD",
+        ])
+        text = run("--mode", "FORWARD", old, new, status=0).stdout
+        self.assertIn("compatible: 1 types, 0 changes", text)
+
+    def test_json_counts_only_where_it_is_asked_for(self):
+        old = self.make("old", "message Paid { int64 cents = 1; }")
+        new = self.make("new", "message Paid { int64 amount = 1; }")
+        run("--mode", "FULL", old, new, status=0)
+        done = run("--mode", "FULL", "--json-data", "--json", old, new, status=1)
+        finding, verdict = map(json.loads, done.stdout.splitlines())
+        self.assertEqual(finding["rule"], "FIELD_NAME")
+        self.assertEqual(finding["breaks"], 12)
+        self.assertEqual(
+            verdict, {"v": 1, "kind": "verdict", "mode": "FULL+JSON", "types": 1,
+                      "refused": 1})
+
+    def test_a_type_that_is_gone_breaks_its_readers(self):
+        old = self.make("old", "message Paid {} message Sent {}")
+        new = self.make("new", "message Paid {}")
+        self.assertIn("TYPE_DELETED shop.Sent", run(old, new, status=1).stdout)
+        run("--type", "shop.Paid", old, new, status=0)
+
+    def test_wrong_usage_is_no_answer(self):
+        old = self.make("old", "message Paid {}")
+        run(old, status=2)
+        run("--mode", "SIDEWAYS", old, old, status=2)
+        run("--registry", "file:x", old, old, status=2)
+        run("--type", "shop.No", old, old, status=2)
+        (self.path / "bad").write_bytes(b"\x0a")
+        self.assertIn("bad", run(old, self.path / "bad", status=2).stderr)
+        self.assertIn("none", run(old, self.path / "none", status=2).stderr)
+
+
+unittest.main(argv=sys.argv[:1])
