@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <datapipe/compat.h>
+#include <datapipe/evolution.h>
 #include <datapipe/runtime.h>
 
 #include "base/alloc.h"
@@ -31,6 +32,8 @@ static const char HELP[] =
 	"  --type T            compare this type alone; may be given again.\n"
 	"                      Without: all at the top of the files of OLD\n"
 	"  --registry ADDRESS  where versions are\n"
+	"  --sqlite-table NAME  tell what an SQLite sink does to this table,\n"
+	"                      for one --type\n"
 	"  --json              a JSON object on each line\n"
 	"  --help              this text\n"
 	"\n"
@@ -46,6 +49,7 @@ struct check {
 	const char *types[TYPES_MAX];
 	size_t type_count;
 	const char *registry;
+	const char *table; /* NULL: no plan is wanted */
 	bool is_json;
 	struct json_line line;
 	dpi_buf sets[2];
@@ -213,6 +217,52 @@ static dp_status check_types(struct check *check, dp_error **err)
 	return st;
 }
 
+static void print_step(struct check *check, const dp_evolution_step *step)
+{
+	static const char *const names[] = {
+		"", "add", "rename", "fork", "keep"};
+	struct json_line *line = &check->line;
+	const char *action = names[step->action];
+
+	if (!check->is_json) {
+		(void)printf("%s column %s%s%s%s%s\n", action, step->column,
+			*step->before != '\0' ? ", before " : "", step->before,
+			*step->sql != '\0' ? ": " : "", step->sql);
+		return;
+	}
+	json_line_begin(line, "step");
+	json_line_text(line, "action", dpi_bytes_text(action));
+	json_line_text(line, "column", dpi_bytes_text(step->column));
+	json_line_text(line, "before", dpi_bytes_text(step->before));
+	json_line_text(line, "sql", dpi_bytes_text(step->sql));
+	json_line_end(line);
+}
+
+static dp_status plan_table(struct check *check, dp_error **err)
+{
+	dp_schema *schemas[2] = {NULL, NULL};
+	dp_evolution *evolution = NULL;
+	dp_status st = DP_OK;
+
+	for (int i = 0; st == DP_OK && i < 2; i++) {
+		st = dpi_schema_new(&schemas[i], dpi_alloc_default(),
+			check->sets[i].data, check->sets[i].size,
+			check->types[0], err);
+	}
+	if (st == DP_OK) {
+		st = dp_evolution_new(&evolution, schemas[0], schemas[1],
+			DP_DESTINATION_SQLITE, check->table, err);
+	}
+	for (size_t i = 0; st == DP_OK && i < dp_evolution_count(evolution);
+		i++) {
+		print_step(check, dp_evolution_get(evolution, i));
+	}
+	dp_evolution_free(evolution);
+	dp_schema_unref(schemas[0]);
+	dp_schema_unref(schemas[1]);
+	return st;
+}
+
 static void print_verdict(struct check *check)
 {
 	const char *mode = dpi_compat_mode_name(check->mode);
@@ -246,6 +296,9 @@ static int compare(struct check *check, char **from)
 	st = read_side(check, 1, from[1], &err);
 	if (st == DP_OK) {
 		st = check_types(check, &err);
+		if (st == DP_OK && check->table != NULL) {
+			st = plan_table(check, &err);
+		}
 		dpi_compat_side_fini(&check->sides[1]);
 	}
 	dpi_compat_side_fini(&check->sides[0]);
@@ -284,6 +337,9 @@ static bool parse_option(struct check *check, int option, const char *value)
 	case 'r':
 		check->registry = value;
 		return true;
+	case 's':
+		check->table = value;
+		return true;
 	case 'd':
 		check->mode |= DP_COMPAT_JSON;
 		return true;
@@ -300,6 +356,7 @@ static int run(const struct verb *verb, int argc, char **argv)
 		{"json-data", no_argument, NULL, 'd'},
 		{"type", required_argument, NULL, 't'},
 		{"registry", required_argument, NULL, 'r'},
+		{"sqlite-table", required_argument, NULL, 's'},
 		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -327,8 +384,10 @@ static int run(const struct verb *verb, int argc, char **argv)
 	if (optind + 2 != argc) {
 		return verb_misused(verb, "give an old and a new version");
 	}
-	if (check.registry != NULL && check.type_count != 1) {
-		return verb_misused(verb, "--registry needs one --type");
+	if ((check.registry != NULL || check.table != NULL) &&
+		check.type_count != 1) {
+		return verb_misused(
+			verb, "--registry and --sqlite-table need one --type");
 	}
 	return compare(&check, argv + optind);
 }

@@ -13,6 +13,7 @@
 #include <datapipe/compat.h>
 #include <datapipe/confluent.h>
 #include <datapipe/event.h>
+#include <datapipe/evolution.h>
 #include <datapipe/export.h>
 #include <datapipe/hub.h>
 #include <datapipe/message.h>

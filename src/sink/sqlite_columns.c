@@ -233,3 +233,19 @@ void dpi_sqlite_quote(dpi_buf *out, const char *name)
 	}
 	(void)dpi_buf_append_byte(out, '"');
 }
+
+void dpi_sqlite_put_definition(dpi_buf *out, const dpi_sqlite_column *column)
+{
+	dpi_sqlite_quote(out, column->name);
+	(void)dpi_buf_append_byte(out, ' ');
+	(void)dpi_buf_append_string(out, column->type);
+}
+
+void dpi_sqlite_put_alter(
+	dpi_buf *out, const char *table, const dpi_sqlite_column *column)
+{
+	(void)dpi_buf_append_string(out, "ALTER TABLE ");
+	dpi_sqlite_quote(out, table);
+	(void)dpi_buf_append_string(out, " ADD COLUMN ");
+	dpi_sqlite_put_definition(out, column);
+}

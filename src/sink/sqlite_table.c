@@ -37,13 +37,6 @@ static void begin_sql(maker *m, const char *before)
 	dpi_sqlite_quote(&m->sql, m->name);
 }
 
-static void put_definition(maker *m, const dpi_sqlite_column *column)
-{
-	dpi_sqlite_quote(&m->sql, column->name);
-	(void)dpi_buf_append_byte(&m->sql, ' ');
-	(void)dpi_buf_append_string(&m->sql, column->type);
-}
-
 static dp_status run_sql(maker *m)
 {
 	const char *sql = dpi_buf_text(&m->sql);
@@ -57,7 +50,7 @@ static dp_status create(maker *m)
 	begin_sql(m, "CREATE TABLE ");
 	for (size_t i = 0; i < m->columns.count; i++) {
 		(void)dpi_buf_append_string(&m->sql, i == 0 ? "(" : ", ");
-		put_definition(m, &m->columns.items[i]);
+		dpi_sqlite_put_definition(&m->sql, &m->columns.items[i]);
 	}
 	(void)dpi_buf_append_byte(&m->sql, ')');
 	return run_sql(m);
@@ -69,9 +62,9 @@ static dp_status alter(maker *m)
 
 	for (size_t i = 0; st == DP_OK && i < m->columns.count; i++) {
 		if (m->columns.items[i].is_new) {
-			begin_sql(m, "ALTER TABLE ");
-			(void)dpi_buf_append_string(&m->sql, " ADD COLUMN ");
-			put_definition(m, &m->columns.items[i]);
+			dpi_buf_clear(&m->sql);
+			dpi_sqlite_put_alter(
+				&m->sql, m->name, &m->columns.items[i]);
 			st = run_sql(m);
 		}
 	}

@@ -64,6 +64,14 @@ AT(dp_event, attributes, 112);
 AT(dp_event, attribute_count, 120);
 AT(dp_event, tag, 128);
 
+SIZE(dp_evolution_step, 40);
+AT(dp_evolution_step, struct_size, 0);
+AT(dp_evolution_step, column, 8);
+AT(dp_evolution_step, before, 16);
+AT(dp_evolution_step, sql, 24);
+AT(dp_evolution_step, action, 32);
+AT(dp_evolution_step, number, 36);
+
 SIZE(dp_position, 24);
 AT(dp_position, topic, 0);
 AT(dp_position, partition, 8);

@@ -64,6 +64,18 @@ class Changes(unittest.TestCase):
         self.assertIn("TYPE_DELETED shop.Sent", run(old, new, status=1).stdout)
         run("--type", "shop.Paid", old, new, status=0)
 
+    def test_the_plan_of_a_table_is_told_with_its_statements(self):
+        old = self.make("old", "message Paid { int64 cents = 1; string by = 2; }")
+        new = self.make("new", "message Paid { string cents = 1; }")
+        text = run("--type", "shop.Paid", "--sqlite-table", "paid", old, new, status=1)
+        self.assertEqual(text.stdout.splitlines()[2:-1], [
+            'fork column cents__text, before cents: '
+            'ALTER TABLE "paid" ADD COLUMN "cents__text" TEXT',
+            "keep column cents, before cents",
+            "keep column by, before by",
+        ])
+        run("--sqlite-table", "paid", old, new, status=2)
+
     def test_wrong_usage_is_no_answer(self):
         old = self.make("old", "message Paid {}")
         run(old, status=2)
