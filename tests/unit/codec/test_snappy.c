@@ -115,9 +115,12 @@ static void everything_comes_back(void **state)
 
 		for (size_t i = 0; i < size; i++) {
 			random = random * UINT64_C(6364136223846793005) + 1;
-			data[i] = i > 40 && (random >> 60) < 8
-				? data[i - 1 - (random >> 40) % 40]
-				: (uint8_t)((random >> 33) % letters);
+			uint64_t fresh = (random >> 33) % letters;
+
+			if (i > 40 && random >> 60 < 8) {
+				fresh = data[i - 1 - (random >> 40) % 40];
+			}
+			data[i] = (uint8_t)fresh;
 		}
 		(void)round_trip(data, size);
 	}
