@@ -263,8 +263,8 @@ static bool is_of_number(char c)
 
 static bool skip_scalar(dpi_answer *answer)
 {
+	const char *begin;
 	dp_bytes text;
-	const char *begin = answer->at;
 
 	switch (peek(answer)) {
 	case '"':

@@ -103,12 +103,13 @@ bool dpi_reserved_has_name(
 static void compare_range(dpi_comparison *c, const char *owner,
 	number_range range, const dpi_reserved *fresh)
 {
+	int64_t begin = range.first - 1;
 	int64_t at = range.first;
-	int64_t end = at;
 	char text[64];
 
-	while (at < range.past && (end = find_end(c, fresh, at)) > at) {
-		at = end;
+	while (at > begin && at < range.past) {
+		begin = at;
+		at = find_end(c, fresh, at);
 	}
 	if (at >= range.past) {
 		return;
