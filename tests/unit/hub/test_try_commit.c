@@ -79,17 +79,27 @@ static void open_hub(struct fixture *f, const char *address)
 		dp_hub_open(&f->hub, f->rt, address, NULL, NULL), DP_OK);
 }
 
-static void start(struct fixture *f, const char *address, dp_ack level)
+/* Where nobody can be woken, the hub's thread sleeps all the time. */
+static void start_as(
+	struct fixture *f, const char *address, dp_ack level, bool wakes)
 {
 	*f = (struct fixture){.main = pthread_self()};
 	fixture = f;
 	test_heap_init(&f->heap);
 	f->disk = sim_disk_new(1);
 	open_hub(f, address);
+	if (!wakes) {
+		faulty_os_fail(&f->faulty, FAULTY_ALARM_SET, 0, EAGAIN, true);
+	}
 	assert_int_equal(
 		f->hub->ops->writer(f->hub, "t", &f->writer, NULL), DP_OK);
 	test_feed_init(&f->feed, level);
 	f->writer->ops->attach(f->writer, &f->feed.feed);
+}
+
+static void start(struct fixture *f, const char *address, dp_ack level)
+{
+	start_as(f, address, level, true);
 }
 
 static void close_hub(struct fixture *f)
@@ -159,8 +169,7 @@ static void what_was_written_is_not_synced_by_who_writes_more(void **state)
 	long before;
 
 	(void)state;
-	start(&f, LOG, DP_ACK_WRITTEN);
-	faulty_os_fail(&f.faulty, FAULTY_ALARM_SET, 0, EAGAIN, true);
+	start_as(&f, LOG, DP_ACK_WRITTEN, false);
 	assert_true(offer(&f));
 	before = f.syncs;
 	virtual_clock_advance(sim_disk_clock(f.disk), 3600 * DP_SECOND);
