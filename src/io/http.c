@@ -131,6 +131,16 @@ static CURLcode perform(CURL *curl)
 	return code;
 }
 
+/* One of another protocol, or none; but who answers in a way of its own is
+ * said to have no protocol, too. */
+static bool is_bad_url(CURLcode code, const char *url)
+{
+	return code == CURLE_URL_MALFORMAT ||
+		(code == CURLE_UNSUPPORTED_PROTOCOL &&
+			strncmp(url, "http:", 5) != 0 &&
+			strncmp(url, "https:", 6) != 0);
+}
+
 /* What went wrong below HTTP. */
 static dp_status explain(const dpi_http *http, CURLcode code, const char *url,
 	const dpi_buf *out, dp_error **err)
@@ -143,15 +153,15 @@ static dp_status explain(const dpi_http *http, CURLcode code, const char *url,
 			"%s: the answer is over %zu bytes", url,
 			out->limit_bytes);
 	}
+	if (is_bad_url(code, url)) {
+		return dpi_error_set(err, DP_EINVAL,
+			"%s: not a URL of http or https: %s", url, why);
+	}
 	switch (code) {
 	case CURLE_OUT_OF_MEMORY:
 		return dpi_error_set(err, DP_ENOMEM, "%s: no memory", url);
 	case CURLE_OPERATION_TIMEDOUT:
 		return dpi_error_set(err, DP_ETIMEDOUT, "%s: %s", url, why);
-	case CURLE_UNSUPPORTED_PROTOCOL:
-	case CURLE_URL_MALFORMAT:
-		return dpi_error_set(err, DP_EINVAL,
-			"%s: not a URL of http or https: %s", url, why);
 	default:
 		return dpi_error_set(err,
 			out->failed != DP_OK ? out->failed : DP_EREMOTE,
