@@ -304,14 +304,15 @@ class Logs(unittest.TestCase):
         bases = set()
         for _ in range(60):
             lines = fsck(self.home / "live", 0)
-            bases.add(of_kind(lines, "partition")[0]["first"])
+            # None, if what it came to was just gone, or just begun.
+            bases.add(of_kind(lines, "partition")[0].get("first"))
             run("log", "dump", "--payload", "none", self.home / "live", "busy",
                 status=0)
         self.assertIsNone(live.poll())
         live.stdin.close()
         self.assertEqual(live.wait(timeout=60), 0)
         # Segments went, and were used again, while they were read.
-        self.assertGreater(len(bases), 3)
+        self.assertGreater(len(bases - {None}), 3)
         fsck(self.home / "live", 0)
 
     def test_it_opens_nothing_for_writing_and_locks_nothing(self):
