@@ -8,13 +8,14 @@
 #include "log_fsck.h"
 #include "log_publish.h"
 #include "schema_check.h"
+#include "schema_columns.h"
 #include "schema_import.h"
 #include "verb.h"
 
 /* datapipe NOUN VERB …: finds the verb, and leaves the rest to it. */
 
-static const struct verb *const verbs[] = {
-	&log_fsck, &log_dump, &log_publish, &schema_check, &schema_import};
+static const struct verb *const verbs[] = {&log_fsck, &log_dump, &log_publish,
+	&schema_check, &schema_columns, &schema_import};
 #define VERB_COUNT (sizeof(verbs) / sizeof(*verbs))
 
 /* The verbs of a noun, or all of them. Returns how many. */

@@ -3,21 +3,19 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <datapipe/compat.h>
-#include <datapipe/evolution.h>
-#include <datapipe/runtime.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/error.h"
-#include "io/files.h"
 #include "json_line.h"
 #include "schema/compat_guard.h"
 #include "schema/compat_rules.h"
+#include "schema_plan.h"
+#include "schema_source.h"
 
 static const char HELP[] =
 	"usage: datapipe schema check [OPTION]… OLD NEW\n"
@@ -32,8 +30,10 @@ static const char HELP[] =
 	"  --type T            compare this type alone; may be given again.\n"
 	"                      Without: all at the top of the files of OLD\n"
 	"  --registry ADDRESS  where versions are\n"
-	"  --sqlite-table NAME  tell what an SQLite sink does to this table,\n"
-	"                      for one --type\n"
+	"  --for WHERE         tell what happens to a destination of one "
+	"--type:\n"
+	"                      sqlite, avro, parquet or bigquery\n"
+	"  --table NAME        name of its table (that of the type)\n"
 	"  --json              a JSON object on each line\n"
 	"  --help              this text\n"
 	"\n"
@@ -49,7 +49,7 @@ struct check {
 	const char *types[TYPES_MAX];
 	size_t type_count;
 	const char *registry;
-	const char *table; /* NULL: no plan is wanted */
+	struct schema_plan plan;
 	bool is_json;
 	struct json_line line;
 	dpi_buf sets[2];
@@ -58,42 +58,12 @@ struct check {
 	size_t compared;
 };
 
-static dp_status read_version(
-	struct check *check, const char *number, dpi_buf *set, dp_error **err)
-{
-	uint32_t version = (uint32_t)strtoul(number, NULL, 10);
-	dp_schema *schema = NULL;
-	dp_registry *reg = NULL;
-	dp_runtime *rt = NULL;
-	dp_status st = dp_runtime_new(&rt, NULL, err);
-
-	if (st == DP_OK) {
-		st = dp_registry_open(&reg, rt, check->registry, NULL, err);
-	}
-	if (st == DP_OK) {
-		st = dp_registry_get(
-			reg, &schema, check->types[0], version, err);
-	}
-	if (st == DP_OK) {
-		dp_bytes bytes = dp_schema_descriptor_set(schema);
-
-		st = dpi_buf_append(set, bytes.data, bytes.size);
-		dp_schema_unref(schema);
-	}
-	dp_registry_close(reg);
-	dp_runtime_free(rt);
-	return st;
-}
-
 static dp_status read_side(
 	struct check *check, int side, const char *from, dp_error **err)
 {
 	dpi_buf *set = &check->sets[side];
-	bool is_version = check->registry != NULL &&
-		strspn(from, "0123456789") == strlen(from);
-	dp_status st = is_version
-		? read_version(check, from, set, err)
-		: dpi_files_read(dpi_os_real(), from, set, err);
+	dp_status st = schema_source_read(
+		set, check->registry, check->types[0], from, err);
 
 	if (st == DP_OK) {
 		st = dpi_compat_side_init(&check->sides[side],
@@ -217,49 +187,17 @@ static dp_status check_types(struct check *check, dp_error **err)
 	return st;
 }
 
-static void print_step(struct check *check, const dp_evolution_step *step)
+static dp_status plan_destination(struct check *check, dp_error **err)
 {
-	static const char *const names[] = {
-		"", "add", "rename", "fork", "keep"};
-	struct json_line *line = &check->line;
-	const char *action = names[step->action];
-
-	if (!check->is_json) {
-		(void)printf("%s column %s%s%s%s%s\n", action, step->column,
-			*step->before != '\0' ? ", before " : "", step->before,
-			*step->sql != '\0' ? ": " : "", step->sql);
-		return;
-	}
-	json_line_begin(line, "step");
-	json_line_text(line, "action", dpi_bytes_text(action));
-	json_line_text(line, "column", dpi_bytes_text(step->column));
-	json_line_text(line, "before", dpi_bytes_text(step->before));
-	json_line_text(line, "sql", dpi_bytes_text(step->sql));
-	json_line_end(line);
-}
-
-static dp_status plan_table(struct check *check, dp_error **err)
-{
-	dp_schema *schemas[2] = {NULL, NULL};
 	dp_evolution *evolution = NULL;
-	dp_status st = DP_OK;
+	dp_status st = schema_plan_make(&check->plan, check->types[0],
+		&check->sets[0], &check->sets[1], &evolution, err);
 
-	for (int i = 0; st == DP_OK && i < 2; i++) {
-		st = dpi_schema_new(&schemas[i], dpi_alloc_default(),
-			check->sets[i].data, check->sets[i].size,
-			check->types[0], err);
-	}
 	if (st == DP_OK) {
-		st = dp_evolution_new(&evolution, schemas[0], schemas[1],
-			DP_DESTINATION_SQLITE, check->table, err);
-	}
-	for (size_t i = 0; st == DP_OK && i < dp_evolution_count(evolution);
-		i++) {
-		print_step(check, dp_evolution_get(evolution, i));
+		schema_plan_print(
+			evolution, check->is_json ? &check->line : NULL);
 	}
 	dp_evolution_free(evolution);
-	dp_schema_unref(schemas[0]);
-	dp_schema_unref(schemas[1]);
 	return st;
 }
 
@@ -296,8 +234,8 @@ static int compare(struct check *check, char **from)
 	st = read_side(check, 1, from[1], &err);
 	if (st == DP_OK) {
 		st = check_types(check, &err);
-		if (st == DP_OK && check->table != NULL) {
-			st = plan_table(check, &err);
+		if (st == DP_OK && check->plan.kind != 0) {
+			st = plan_destination(check, &err);
 		}
 		dpi_compat_side_fini(&check->sides[1]);
 	}
@@ -337,8 +275,10 @@ static bool parse_option(struct check *check, int option, const char *value)
 	case 'r':
 		check->registry = value;
 		return true;
-	case 's':
-		check->table = value;
+	case 'f':
+		return schema_plan_parse(&check->plan, value);
+	case 'n':
+		check->plan.table = value;
 		return true;
 	case 'd':
 		check->mode |= DP_COMPAT_JSON;
@@ -356,7 +296,8 @@ static int run(const struct verb *verb, int argc, char **argv)
 		{"json-data", no_argument, NULL, 'd'},
 		{"type", required_argument, NULL, 't'},
 		{"registry", required_argument, NULL, 'r'},
-		{"sqlite-table", required_argument, NULL, 's'},
+		{"for", required_argument, NULL, 'f'},
+		{"table", required_argument, NULL, 'n'},
 		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -384,10 +325,10 @@ static int run(const struct verb *verb, int argc, char **argv)
 	if (optind + 2 != argc) {
 		return verb_misused(verb, "give an old and a new version");
 	}
-	if ((check.registry != NULL || check.table != NULL) &&
+	if ((check.registry != NULL || check.plan.kind != 0) &&
 		check.type_count != 1) {
 		return verb_misused(
-			verb, "--registry and --sqlite-table need one --type");
+			verb, "--registry and --for need one --type");
 	}
 	return compare(&check, argv + optind);
 }

@@ -46,8 +46,10 @@ static const char *scalar_type(dpi_kind kind)
 		return "\"bytes\"";
 	case DPI_KIND_STRING:
 	case DPI_KIND_ENUM:
-	case DPI_KIND_JSON:
 		return "\"string\"";
+	case DPI_KIND_JSON:
+		/* By this, a load of BigQuery makes it a column of JSON. */
+		return "{\"type\":\"string\",\"sqlType\":\"JSON\"}";
 	case DPI_KIND_TIMESTAMP:
 		return "{\"type\":\"long\","
 		       "\"logicalType\":\"timestamp-micros\"}";

@@ -110,4 +110,7 @@ void dpi_parquet_schema_unref(dpi_parquet_schema *schema);
 void dpi_parquet_schema_write(
 	const dpi_parquet_schema *schema, dpi_thrift *thrift);
 
+/* Appends the text by which people know it, "message shop.v1.Paid {...". */
+void dpi_parquet_schema_print(const dpi_parquet_schema *schema, dpi_buf *out);
+
 #endif /* DPI_CODEC_PARQUET_SCHEMA_H */

@@ -18,7 +18,7 @@ const dpi_column_given dpi_files_given[] = {
 	{"_source", "[\"null\",\"string\"]"},
 	{"_time", "{\"type\":\"long\",\"logicalType\":\"timestamp-micros\"}"},
 	{"_topic", "\"string\""},
-	{"_partition", "\"long\""},
+	{"_topic_partition", "\"long\""},
 	{"_offset", "\"long\""},
 };
 

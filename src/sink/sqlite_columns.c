@@ -18,7 +18,7 @@ static const struct {
 	{"_source", "TEXT"},
 	{"_time", "TEXT"},
 	{"_topic", "TEXT"},
-	{"_partition", "INTEGER"},
+	{"_topic_partition", "INTEGER"},
 	{"_offset", "INTEGER"},
 };
 
@@ -234,11 +234,23 @@ void dpi_sqlite_quote(dpi_buf *out, const char *name)
 	(void)dpi_buf_append_byte(out, '"');
 }
 
-void dpi_sqlite_put_definition(dpi_buf *out, const dpi_sqlite_column *column)
+static void put_definition(dpi_buf *out, const dpi_sqlite_column *column)
 {
 	dpi_sqlite_quote(out, column->name);
 	(void)dpi_buf_append_byte(out, ' ');
 	(void)dpi_buf_append_string(out, column->type);
+}
+
+void dpi_sqlite_put_create(
+	dpi_buf *out, const char *table, const dpi_sqlite_columns *columns)
+{
+	(void)dpi_buf_append_string(out, "CREATE TABLE ");
+	dpi_sqlite_quote(out, table);
+	for (size_t i = 0; i < columns->count; i++) {
+		(void)dpi_buf_append_string(out, i == 0 ? "(" : ", ");
+		put_definition(out, &columns->items[i]);
+	}
+	(void)dpi_buf_append_byte(out, ')');
 }
 
 void dpi_sqlite_put_alter(
@@ -247,5 +259,5 @@ void dpi_sqlite_put_alter(
 	(void)dpi_buf_append_string(out, "ALTER TABLE ");
 	dpi_sqlite_quote(out, table);
 	(void)dpi_buf_append_string(out, " ADD COLUMN ");
-	dpi_sqlite_put_definition(out, column);
+	put_definition(out, column);
 }

@@ -41,8 +41,9 @@ DP_NODISCARD dp_status dpi_sqlite_columns_place(dpi_sqlite_columns *columns,
 /* A name in double quotes, its own doubled. */
 void dpi_sqlite_quote(dpi_buf *out, const char *name);
 
-/* Name and type, as CREATE TABLE and ADD COLUMN want them. */
-void dpi_sqlite_put_definition(dpi_buf *out, const dpi_sqlite_column *column);
+/* The statement that makes a table with all columns. */
+void dpi_sqlite_put_create(
+	dpi_buf *out, const char *table, const dpi_sqlite_columns *columns);
 
 /* The statement that adds a column. */
 void dpi_sqlite_put_alter(

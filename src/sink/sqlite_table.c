@@ -47,12 +47,8 @@ static dp_status run_sql(maker *m)
 
 static dp_status create(maker *m)
 {
-	begin_sql(m, "CREATE TABLE ");
-	for (size_t i = 0; i < m->columns.count; i++) {
-		(void)dpi_buf_append_string(&m->sql, i == 0 ? "(" : ", ");
-		dpi_sqlite_put_definition(&m->sql, &m->columns.items[i]);
-	}
-	(void)dpi_buf_append_byte(&m->sql, ')');
+	dpi_buf_clear(&m->sql);
+	dpi_sqlite_put_create(&m->sql, m->name, &m->columns);
 	return run_sql(m);
 }
 

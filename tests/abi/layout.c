@@ -64,13 +64,15 @@ AT(dp_event, attributes, 112);
 AT(dp_event, attribute_count, 120);
 AT(dp_event, tag, 128);
 
-SIZE(dp_evolution_step, 40);
+SIZE(dp_evolution_step, 56);
 AT(dp_evolution_step, struct_size, 0);
 AT(dp_evolution_step, column, 8);
 AT(dp_evolution_step, before, 16);
-AT(dp_evolution_step, sql, 24);
-AT(dp_evolution_step, action, 32);
-AT(dp_evolution_step, number, 36);
+AT(dp_evolution_step, type, 24);
+AT(dp_evolution_step, type_before, 32);
+AT(dp_evolution_step, sql, 40);
+AT(dp_evolution_step, action, 48);
+AT(dp_evolution_step, number, 52);
 
 SIZE(dp_position, 24);
 AT(dp_position, topic, 0);

@@ -56,7 +56,7 @@ static void sqlite_read(struct sink_rig *rig, struct seen *seen)
 	seen->bad |= sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) !=
 		SQLITE_OK;
 	if (sqlite3_prepare_v2(db,
-		    "SELECT _partition, _offset, who, amount "
+		    "SELECT _topic_partition, _offset, who, amount "
 		    "FROM \"shop.Paid\"",
 		    -1, &stmt, NULL) == SQLITE_OK) {
 		while (sqlite3_step(stmt) == SQLITE_ROW) {

@@ -137,7 +137,7 @@ def from_files(story):
         for r in avro.records(path):
             if r["check"] != [r["run"], r["number"]]:
                 sys.exit(f"{path}: {r}")
-            place = r["_topic"], r["_partition"], r["_offset"]
+            place = r["_topic"], r["_topic_partition"], r["_offset"]
             yield place, (r["run"], r["number"])
 
 
@@ -146,7 +146,7 @@ def from_warehouse(story):
         yield from (
             ((topic, partition, offset), (run, number))
             for topic, partition, offset, run, number in db.execute(
-                "select _topic, _partition, _offset, run, number "
+                "select _topic, _topic_partition, _offset, run, number "
                 'from "crash.v1.Step"'
             )
         )

@@ -67,14 +67,27 @@ class Changes(unittest.TestCase):
     def test_the_plan_of_a_table_is_told_with_its_statements(self):
         old = self.make("old", "message Paid { int64 cents = 1; string by = 2; }")
         new = self.make("new", "message Paid { string cents = 1; }")
-        text = run("--type", "shop.Paid", "--sqlite-table", "paid", old, new, status=1)
+        text = run("--type", "shop.Paid", "--for", "sqlite",
+                   "--table", "paid", old, new, status=1)
         self.assertEqual(text.stdout.splitlines()[2:-1], [
-            'fork column cents__text, before cents: '
+            'fork column cents__text TEXT, before cents, was INTEGER: '
             'ALTER TABLE "paid" ADD COLUMN "cents__text" TEXT',
-            "keep column cents, before cents",
-            "keep column by, before by",
+            "keep column cents, was INTEGER",
+            "keep column by, was TEXT",
         ])
-        run("--sqlite-table", "paid", old, new, status=2)
+        done = run("--type", "shop.Paid", "--for", "bigquery", "--json", "--mode",
+                   "NONE", old, new, status=0)
+        steps = [s for s in map(json.loads, done.stdout.splitlines())
+                 if s["kind"] == "step"]
+        self.assertEqual(steps[0], {
+            "v": 1, "kind": "step", "action": "fork", "column": "cents__string",
+            "before": "cents", "type": "STRING", "type_before": "INT64",
+            "sql": "ALTER TABLE `shop.Paid` ADD COLUMN `cents__string` STRING"})
+        for kind in ("avro", "parquet"):
+            text = run("--type", "shop.Paid", "--for", kind, old, new, status=1).stdout
+            self.assertRegex(text, r"(?m)^conflict column cents \w+, was \w+$")
+        run("--for", "sqlite", old, new, status=2)
+        run("--type", "shop.Paid", "--for", "oracle", old, new, status=2)
 
     def test_wrong_usage_is_no_answer(self):
         old = self.make("old", "message Paid {}")

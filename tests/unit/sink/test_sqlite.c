@@ -26,14 +26,14 @@ static void a_type_gets_a_table_with_a_column_for_each_field(void **state)
 				    "SELECT name, type FROM "
 				    "pragma_table_info('shop.Paid')"),
 		"_id|TEXT\n_source|TEXT\n_time|TEXT\n_topic|TEXT\n"
-		"_partition|INTEGER\n_offset|INTEGER\nwho|TEXT\n"
+		"_topic_partition|INTEGER\n_offset|INTEGER\nwho|TEXT\n"
 		"amount|INTEGER\nlist|JSON TEXT\ninner|JSON TEXT\n"
 		"_unknown|BLOB");
-	assert_string_equal(
-		rig_query(rig,
-			"SELECT _source, _time, _topic, _partition, _offset,"
-			" who, amount, list, inner, _unknown"
-			" FROM \"shop.Paid\""),
+	assert_string_equal(rig_query(rig,
+				    "SELECT _source, _time, _topic, "
+				    "_topic_partition, _offset,"
+				    " who, amount, list, inner, _unknown"
+				    " FROM \"shop.Paid\""),
 		"test-service|2026-01-01T00:00:07.000000000Z|t|0|7|w7|7|[1,2]|"
 		"{\"yes\":true}|NULL\n"
 		"test-service|2026-01-01T00:00:08.000000000Z|t|0|8|w8|8|[1,2]|"
