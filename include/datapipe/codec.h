@@ -146,6 +146,44 @@ DP_API DP_NODISCARD dp_status dp_codec_to_wire(
 	dp_codec *codec, dp_bytes wire, dp_bytes *ret_wire, dp_error **err);
 
 /**
+ * Recovers what a sink kept in a column `_unknown`, by a schema that knows
+ * more than the sink did: the fields of it as a JSON object, and the bytes
+ * that are still unknown. The object has these fields only: none is missing
+ * because it is required, none is there because it is zero. It is written as
+ * sinks write JSON into columns, which loses nothing: what the schema does not
+ * know inside of a field is a member `_unknown` there, in Base64, and an Any
+ * has its bytes. #DP_JSON_ZEROS has no say in it.
+ *
+ * The rest is what a sink with this schema would keep: fields that it does not
+ * know either, and whole those of which the object shows a part, such as a
+ * Timestamp with fields that it does not have.
+ *
+ * Once a codec has seen its largest event, this allocates nothing.
+ *
+ * @param codec     codec of all fields, without dp_codec_options::fields
+ * @param at        message whose `_unknown` it is: NULL or "" for the event
+ *                  itself, else a path by the names of fields, through
+ *                  messages, lists and maps, such as "customer.address" or
+ *                  "prices.value"
+ * @param unknown   bytes of the column; at most 16 MiB
+ * @param ret_json  receives the object, in UTF-8 and without a NUL; untouched
+ *                  on failure
+ * @param ret_rest  receives what is still unknown; untouched on failure
+ * @param err       why, with the path of the field, or NULL
+ * @errors          DP_ESCHEMA  not such bytes; a value that JSON has no form
+ *                              for; a message inside lacks a required field
+ *                  DP_ETOOBIG  over a limit that the message names
+ *                  DP_EINVAL   also: no message is at that path
+ *                  DP_ENOMEM
+ * @owns            the codec: both live until its next call
+ * @thread          one at a time
+ * @since           0.1
+ */
+DP_API DP_NODISCARD dp_status dp_codec_recover(dp_codec *codec, const char *at,
+	dp_bytes unknown, dp_bytes *ret_json, dp_bytes *ret_rest,
+	dp_error **err);
+
+/**
  * Reads ProtoJSON into the bytes of a message, by the rules that Google gives
  * for parsers: names as in JSON or as in the schema, integers as numbers or
  * strings, Base64 of either alphabet. A member that is there twice, a second

@@ -5,6 +5,7 @@
 #include "codec/json.h"
 #include "codec/map_order.h"
 #include "codec/scan.h"
+#include "codec/unknown.h"
 
 /*
  * A record is scanned into the slots of a frame, then its columns are written

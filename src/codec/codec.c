@@ -8,6 +8,7 @@
 #include "codec/jsonin.h"
 #include "codec/mask.h"
 #include "codec/plan.h"
+#include "codec/recover.h"
 #include "codec/wire_encode.h"
 #include "schema/descriptor.h"
 
@@ -31,6 +32,7 @@ struct dp_codec {
 	bool ignores_unknown;
 	dp_schema *schema;
 	dpi_plan *plan;
+	bool has_all; /* fields */
 	dpi_coder *coder;
 	dpi_jsonin *reader; /* made when it is first needed */
 	dpi_buf json;
@@ -97,7 +99,8 @@ dp_status dp_codec_new(dp_codec **ret_codec, dp_schema *schema,
 	dpi_buf_init(&codec->canonical, alloc, codec->limit);
 	st = dpi_plan_new_json(&codec->plan, alloc, schema,
 		(uint32_t)options.json & FLAGS_OUT, err);
-	if (st == DP_OK && options.fields != NULL) {
+	codec->has_all = options.fields == NULL;
+	if (st == DP_OK && !codec->has_all) {
 		st = dpi_plan_keep_only(
 			codec->plan, options.fields, options.field_count, err);
 	}
@@ -162,6 +165,30 @@ dp_status dp_codec_to_wire(
 	if (st == DP_OK) {
 		*ret_wire =
 			dpi_bytes(codec->canonical.data, codec->canonical.size);
+	}
+	return st;
+}
+
+dp_status dp_codec_recover(dp_codec *codec, const char *at, dp_bytes unknown,
+	dp_bytes *ret_json, dp_bytes *ret_rest, dp_error **err)
+{
+	dp_status st = check_call(codec, unknown, ret_json, err);
+	dp_bytes rest;
+
+	if (st == DP_OK && (ret_rest == NULL || !codec->has_all)) {
+		st = dpi_error_set(err, DP_EINVAL,
+			"to recover fields takes a codec of all fields, and a "
+			"place for what is left");
+	}
+	if (st != DP_OK) {
+		return st;
+	}
+	begin(&codec->json);
+	st = dpi_json_recover(codec->plan, codec->coder, at != NULL ? at : "",
+		unknown, codec->limit, &codec->json, &rest, err);
+	if (st == DP_OK) {
+		*ret_json = dpi_bytes(codec->json.data, codec->json.size);
+		*ret_rest = rest;
 	}
 	return st;
 }

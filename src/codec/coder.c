@@ -170,7 +170,9 @@ static void put_path(const dpi_coder *coder, char *path, size_t size)
 dp_status dpi_coder_report(
 	const dpi_coder *coder, const dpi_plan *plan, dp_error **err)
 {
-	const char *type = plan->nodes[0]->type->full_name;
+	const dpi_plan_node *outer =
+		coder->depth > 0 ? coder->frames[0].node : plan->nodes[0];
+	const char *type = outer->type->full_name;
 	char path[PATH_SIZE];
 
 	put_path(coder, path, sizeof(path));

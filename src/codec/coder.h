@@ -179,6 +179,26 @@ static inline const dpi_run *dpi_coder_run(const dpi_coder *coder, uint32_t i)
 	return (const dpi_run *)(const void *)coder->runs.data + i;
 }
 
+static inline dpi_run *dpi_coder_run_at(dpi_coder *coder, uint32_t i)
+{
+	return (dpi_run *)(void *)coder->runs.data + i;
+}
+
+/* Returns the index of a new run, or 0. */
+static inline uint32_t dpi_coder_push_run(
+	dpi_coder *coder, uint32_t start, uint32_t end)
+{
+	dpi_run run = {start, end, 0};
+	size_t size = coder->runs.size;
+	dp_status st = dpi_buf_append(&coder->runs, &run, sizeof(run));
+
+	if (st != DP_OK) {
+		(void)dpi_coder_fail_buffer(coder, st);
+		return 0;
+	}
+	return (uint32_t)(size / sizeof(run));
+}
+
 /* The pieces of a message field. */
 static inline dpi_run dpi_slot_pieces(
 	const dpi_coder *coder, const dpi_slot *slot)

@@ -9,6 +9,7 @@
 #include "codec/map_order.h"
 #include "codec/elements.h"
 #include "codec/scan.h"
+#include "codec/unknown.h"
 #include "codec/value.h"
 
 /* JSON has integers of 53 bits; longer ones are strings. */
@@ -254,9 +255,8 @@ static bool put_unknown(
 			dpi_json_base64(output, unknown));
 }
 
-/* Those that are there, or that DPI_JSON_ZEROS asks for. */
-static bool put_members(
-	dpi_coder *coder, dpi_output *output, dpi_frame *frame, bool is_first)
+bool dpi_json_known(
+	dpi_coder *coder, dpi_output *output, dpi_frame *frame, bool *is_first)
 {
 	const dpi_plan_node *node = frame->node;
 	bool has_zeros = (coder->json & DPI_JSON_ZEROS) != 0;
@@ -274,12 +274,19 @@ static bool put_members(
 			continue;
 		}
 		frame->field = field;
-		if (!put_member(coder, output, field, slot, is_first)) {
+		if (!put_member(coder, output, field, slot, *is_first)) {
 			return false;
 		}
-		is_first = false;
+		*is_first = false;
 	}
-	return put_unknown(coder, output, frame, is_first);
+	return true;
+}
+
+static bool put_members(
+	dpi_coder *coder, dpi_output *output, dpi_frame *frame, bool is_first)
+{
+	return dpi_json_known(coder, output, frame, &is_first) &&
+		put_unknown(coder, output, frame, is_first);
 }
 
 static bool put_object(dpi_coder *coder, dpi_output *output,
@@ -404,6 +411,17 @@ bool dpi_json_message(dpi_coder *coder, dpi_output *output,
 	}
 }
 
+void dpi_json_fail(dpi_coder *coder, dpi_output *output)
+{
+	if (coder->failed == DP_OK && output->failed != DP_OK) {
+		(void)dpi_coder_fail(coder, output->failed,
+			output->failed == DP_ETOOBIG
+				? "its JSON is over the limit"
+				: "no memory");
+	}
+	output->failed = DP_ESCHEMA; /* has it take all back */
+}
+
 /* Straight, if it goes; output's failure is the coder's. */
 static bool encode_once(const dpi_plan *plan, dpi_coder *coder,
 	const void *wire, size_t size, size_t limit, dpi_buf *out)
@@ -416,13 +434,7 @@ static bool encode_once(const dpi_plan *plan, dpi_coder *coder,
 	}
 	dpi_output_begin(&output, out, limit);
 	if (!dpi_json_message(coder, &output, plan->nodes[0], all)) {
-		if (coder->failed == DP_OK && output.failed != DP_OK) {
-			(void)dpi_coder_fail(coder, output.failed,
-				output.failed == DP_ETOOBIG
-					? "its JSON is over the limit"
-					: "no memory");
-		}
-		output.failed = DP_ESCHEMA; /* has it take all back */
+		dpi_json_fail(coder, &output);
 	}
 	return dpi_output_finish(&output) == DP_OK;
 }

@@ -20,6 +20,17 @@
 DP_NODISCARD bool dpi_json_message(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_node *node, dpi_run pieces);
 
+/*
+ * The members of an open message that was scanned: the fields that are there,
+ * or that DPI_JSON_ZEROS asks for, and nothing that the schema does not know.
+ * is_first: whether nothing stands before the next member.
+ */
+DP_NODISCARD bool dpi_json_known(
+	dpi_coder *coder, dpi_output *output, dpi_frame *frame, bool *is_first);
+
+/* Ends an output that failed: its failure is the coder's. */
+void dpi_json_fail(dpi_coder *coder, dpi_output *output);
+
 /* One value of a field of a node of form OBJECT or ROW. */
 DP_NODISCARD bool dpi_json_value(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_field *field, const dpi_slot *slot);

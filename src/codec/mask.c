@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/mask.h"
 
-#include <string.h>
-
 #include "base/error.h"
 #include "codec/coder.h"
 
@@ -18,27 +16,6 @@ static dpi_mask *new_mask(dpi_arena *arena, const dpi_plan_node *node)
 	mask->below = dpi_arena_zalloc(
 		arena, node->field_count + 1, sizeof(*mask->below));
 	return mask->has != NULL && mask->below != NULL ? mask : NULL;
-}
-
-/* Extensions have dots in their names, so the longest one that fits wins. */
-static const dpi_plan_field *find_field(
-	const dpi_plan_node *node, const char *path, const char **ret_rest)
-{
-	const dpi_plan_field *found = NULL;
-	size_t longest = 0;
-
-	for (size_t i = 0; i < node->field_count; i++) {
-		const char *name = node->fields[i].field->name;
-		size_t size = strlen(name);
-
-		if (size > longest && strncmp(path, name, size) == 0 &&
-			(path[size] == '\0' || path[size] == '.')) {
-			found = &node->fields[i];
-			longest = size;
-		}
-	}
-	*ret_rest = path + longest + (path[longest] == '.');
-	return found;
 }
 
 static bool has_fields(const dpi_plan_field *field)
@@ -62,7 +39,7 @@ static dp_status add(
 	const char *rest = path;
 
 	for (;;) {
-		const dpi_plan_field *field = find_field(node, rest, &rest);
+		const dpi_plan_field *field = dpi_plan_step(node, rest, &rest);
 		dpi_mask *below;
 		size_t i;
 

@@ -26,6 +26,27 @@ const dpi_plan_field *dpi_plan_sparse(
 	return NULL;
 }
 
+/* Extensions have dots in their names, so the longest one that fits wins. */
+const dpi_plan_field *dpi_plan_step(
+	const dpi_plan_node *node, const char *path, const char **ret_rest)
+{
+	const dpi_plan_field *found = NULL;
+	size_t longest = 0;
+
+	for (size_t i = 0; i < node->field_count; i++) {
+		const char *name = node->fields[i].field->name;
+		size_t size = strlen(name);
+
+		if (size > longest && strncmp(path, name, size) == 0 &&
+			(path[size] == '\0' || path[size] == '.')) {
+			found = &node->fields[i];
+			longest = size;
+		}
+	}
+	*ret_rest = path + longest + (path[longest] == '.');
+	return found;
+}
+
 const dpi_plan_label *dpi_plan_enum_sparse(
 	const dpi_plan_enum *enumeration, int32_t number)
 {

@@ -155,6 +155,13 @@ static inline const dpi_plan_field *dpi_plan_find(
 	return dpi_plan_sparse(node, number);
 }
 
+/*
+ * The field that path begins with, such as "customer" of "customer.name", or
+ * NULL; ret_rest receives what is behind it and its dot.
+ */
+const dpi_plan_field *dpi_plan_step(
+	const dpi_plan_node *node, const char *path, const char **ret_rest);
+
 /* The node of a message that an Any may hold, or NULL. */
 const dpi_plan_node *dpi_plan_find_type(const dpi_plan *plan, dp_bytes name);
 

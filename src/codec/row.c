@@ -5,7 +5,9 @@
 
 #include "codec/json.h"
 #include "codec/json_text.h"
+#include "codec/recover.h"
 #include "codec/scan.h"
+#include "codec/unknown.h"
 #include "codec/value.h"
 
 /*
@@ -219,8 +221,16 @@ static bool set_column(dpi_coder *coder, dpi_output *output, dpi_cell *cell,
 	return is_ok;
 }
 
-static bool set_cells(
-	dpi_coder *coder, dpi_output *output, dpi_frame *frame, dpi_cell *cells)
+/* A field that is not there is its zero, or a list without elements. */
+static bool is_absent(
+	const dpi_frame *frame, size_t i, const dpi_plan_field *field)
+{
+	return !dpi_frame_has(frame, i) && field->has_presence &&
+		!field->is_repeated;
+}
+
+static bool set_cells(dpi_coder *coder, dpi_output *output, dpi_frame *frame,
+	dpi_cell *cells, bool is_part)
 {
 	const dpi_plan_node *node = frame->node;
 
@@ -228,10 +238,12 @@ static bool set_cells(
 		const dpi_plan_field *field = &node->fields[i];
 
 		frame->field = field;
-		if ((dpi_frame_has(frame, i) || !field->has_presence ||
-			    field->is_repeated) &&
-			!set_column(coder, output, &cells[i], field,
-				dpi_frame_slot(frame, i))) {
+		if (is_part ? !dpi_frame_has(frame, i)
+			    : is_absent(frame, i, field)) {
+			continue;
+		}
+		if (!set_column(coder, output, &cells[i], field,
+			    dpi_frame_slot(frame, i))) {
 			return false;
 		}
 	}
@@ -257,20 +269,39 @@ static void place_texts(const dpi_coder *coder, dpi_cell *cells, size_t count)
 	}
 }
 
+/* What no column holds is the last cell. */
+static void set_unknown(
+	const dpi_coder *coder, const dpi_plan *plan, dpi_cell *cells)
+{
+	if (coder->unknown.size > 0) {
+		set_bytes(&cells[plan->column_count - 1], DPI_CELL_BLOB,
+			dpi_bytes(coder->unknown.data, coder->unknown.size));
+	}
+}
+
 static bool put_row(dpi_coder *coder, dpi_output *output, const dpi_plan *plan,
 	dpi_run all, dpi_cell *cells)
 {
 	dpi_frame *frame = dpi_coder_enter(coder, plan->nodes[0]);
 
-	if (!dpi_scan(coder, frame, all) ||
-		!set_cells(coder, output, frame, cells)) {
-		return false;
+	return frame != NULL && dpi_scan(coder, frame, all) &&
+		set_cells(coder, output, frame, cells, false);
+}
+
+/* Text and unknown fields are where they stay. */
+static dp_status end_row(dpi_coder *coder, dpi_output *output, bool is_ok,
+	dpi_cell *cells, dp_error **err)
+{
+	if (!is_ok) {
+		if (coder->failed == DP_OK) {
+			(void)dpi_coder_fail_buffer(coder, output->failed);
+		}
+		return dpi_coder_report(coder, coder->plan, err);
 	}
-	if (coder->unknown.size > 0) {
-		set_bytes(&cells[plan->column_count - 1], DPI_CELL_BLOB,
-			dpi_bytes(coder->unknown.data, coder->unknown.size));
-	}
-	return true;
+	(void)dpi_output_finish(output);
+	set_unknown(coder, coder->plan, cells);
+	place_texts(coder, cells, coder->plan->column_count);
+	return DP_OK;
 }
 
 dp_status dpi_row_encode(const dpi_plan *plan, dpi_coder *coder,
@@ -284,13 +315,33 @@ dp_status dpi_row_encode(const dpi_plan *plan, dpi_coder *coder,
 	}
 	memset(cells, 0, plan->column_count * sizeof(*cells));
 	dpi_output_begin(&output, &coder->text, coder->limit);
-	if (!put_row(coder, &output, plan, all, cells)) {
-		if (coder->failed == DP_OK) {
-			(void)dpi_coder_fail_buffer(coder, output.failed);
-		}
+	return end_row(coder, &output,
+		put_row(coder, &output, plan, all, cells), cells, err);
+}
+
+static bool put_part(dpi_coder *coder, dpi_output *output, const dpi_plan *plan,
+	const bool *is_filled, dpi_cell *cells)
+{
+	dpi_frame *frame = dpi_coder_enter(coder, plan->nodes[0]);
+	dpi_run pieces;
+
+	return frame != NULL &&
+		dpi_recover_pick(coder, frame, is_filled, &pieces) &&
+		dpi_scan_part(coder, frame, pieces) &&
+		set_cells(coder, output, frame, cells, true);
+}
+
+dp_status dpi_row_recover(const dpi_plan *plan, dpi_coder *coder,
+	const void *unknown, size_t size, const bool *is_filled,
+	dpi_cell *cells, dp_error **err)
+{
+	dpi_output output;
+
+	if (dpi_coder_begin(coder, plan, unknown, size) != DP_OK) {
 		return dpi_coder_report(coder, plan, err);
 	}
-	(void)dpi_output_finish(&output);
-	place_texts(coder, cells, plan->column_count);
-	return DP_OK;
+	memset(cells, 0, plan->column_count * sizeof(*cells));
+	dpi_output_begin(&output, &coder->text, coder->limit);
+	return end_row(coder, &output,
+		put_part(coder, &output, plan, is_filled, cells), cells, err);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/scan.h"
 
+#include "codec/unknown.h"
+
 /*
  * What is rare stays out of the loop over fields, which so keeps its variables
  * in registers.
@@ -12,55 +14,21 @@ static uint32_t offset_of(const dpi_coder *coder, const uint8_t *p)
 	return (uint32_t)(p - coder->wire);
 }
 
-static bool append_unknown(dpi_coder *coder, const void *data, size_t size)
-{
-	dp_status st = dpi_buf_append(&coder->unknown, data, size);
-
-	return st == DP_OK || dpi_coder_fail_buffer(coder, st);
-}
-
-static bool append_unknown_varint(dpi_coder *coder, uint64_t value)
-{
-	uint8_t bytes[DPI_VARINT_MAX];
-
-	return append_unknown(
-		coder, bytes, (size_t)(dpi_put_varint(bytes, value) - bytes));
-}
-
-/* Returns the index of a new run, or 0. */
-static uint32_t push_run(dpi_coder *coder, uint32_t start, uint32_t end)
-{
-	dpi_run run = {start, end, 0};
-	size_t size = coder->runs.size;
-	dp_status st = dpi_buf_append(&coder->runs, &run, sizeof(run));
-
-	if (st != DP_OK) {
-		(void)dpi_coder_fail_buffer(coder, st);
-		return 0;
-	}
-	return (uint32_t)(size / sizeof(run));
-}
-
-static dpi_run *run_at(dpi_coder *coder, uint32_t i)
-{
-	return (dpi_run *)(void *)coder->runs.data + i;
-}
-
 /* Fields that follow each other share a run. */
 static bool extend_runs(
 	dpi_coder *coder, dpi_slot *slot, uint32_t start, uint32_t end)
 {
 	uint32_t i;
 
-	if (run_at(coder, slot->last)->end == start) {
-		run_at(coder, slot->last)->end = end;
+	if (dpi_coder_run_at(coder, slot->last)->end == start) {
+		dpi_coder_run_at(coder, slot->last)->end = end;
 		return true;
 	}
-	i = push_run(coder, start, end);
+	i = dpi_coder_push_run(coder, start, end);
 	if (i == 0) {
 		return false;
 	}
-	run_at(coder, slot->last)->next = i;
+	dpi_coder_run_at(coder, slot->last)->next = i;
 	slot->last = i;
 	return true;
 }
@@ -78,7 +46,7 @@ static bool add_values(dpi_coder *coder, dpi_frame *frame, size_t i,
 		return extend_runs(coder, slot, from, to);
 	}
 	dpi_frame_set(frame, i);
-	slot->first = push_run(coder, from, to);
+	slot->first = dpi_coder_push_run(coder, from, to);
 	slot->last = slot->first;
 	slot->count = count;
 	return slot->first != 0;
@@ -99,16 +67,16 @@ static bool add_piece(dpi_coder *coder, dpi_frame *frame, size_t i,
 		return true;
 	}
 	if (slot->count == 1) {
-		slot->first =
-			push_run(coder, slot->start, slot->start + slot->size);
+		slot->first = dpi_coder_push_run(
+			coder, slot->start, slot->start + slot->size);
 		slot->last = slot->first;
 	}
 	slot->count++;
-	last = push_run(coder, start, start + (uint32_t)size);
+	last = dpi_coder_push_run(coder, start, start + (uint32_t)size);
 	if (slot->first == 0 || last == 0) {
 		return false;
 	}
-	run_at(coder, slot->last)->next = last;
+	dpi_coder_run_at(coder, slot->last)->next = last;
 	slot->last = last;
 	return true;
 }
@@ -189,8 +157,9 @@ static bool keep_unknown_numbers(dpi_coder *coder, const dpi_plan_field *f,
 			continue;
 		}
 		--*count;
-		if (!append_unknown_varint(coder, f->tag) ||
-			!append_unknown(coder, start, (size_t)(p - start))) {
+		if (!dpi_unknown_varint(coder, f->tag) ||
+			!dpi_unknown_append(
+				coder, start, (size_t)(p - start))) {
 			return false;
 		}
 	}
@@ -232,7 +201,7 @@ static inline bool add_value(dpi_coder *coder, dpi_frame *frame, size_t i,
 	dpi_slot *slot = &frame->slots[i];
 
 	if (dpi_frame_has(frame, i)) {
-		dpi_run *run = run_at(coder, slot->last);
+		dpi_run *run = dpi_coder_run_at(coder, slot->last);
 
 		if (run->end == offset_of(coder, start)) {
 			run->end = offset_of(coder, end);
@@ -266,7 +235,7 @@ static NOINLINE const uint8_t *take_repeated(dpi_coder *coder, dpi_frame *frame,
 			? p
 			: NULL;
 	}
-	return append_unknown(coder, field, (size_t)(p - field)) ? p : NULL;
+	return dpi_unknown_append(coder, field, (size_t)(p - field)) ? p : NULL;
 }
 
 static NOINLINE const uint8_t *take_enum(dpi_coder *coder, dpi_frame *frame,
@@ -281,8 +250,9 @@ static NOINLINE const uint8_t *take_enum(dpi_coder *coder, dpi_frame *frame,
 		return NULL;
 	}
 	if (!is_known_number(f, bits)) {
-		return append_unknown(coder, field, (size_t)(p - field)) ? p
-									 : NULL;
+		return dpi_unknown_append(coder, field, (size_t)(p - field))
+			? p
+			: NULL;
 	}
 	if (f->oneof != 0) {
 		choose(frame, f);
@@ -391,13 +361,13 @@ static NOINLINE const uint8_t *take_unknown(dpi_coder *coder, uint32_t tag,
 	dpi_wire_value value = {.bits = 0};
 
 	p = dpi_wire_get_value(p, end, tag, coder->depth, &value);
-	return p != NULL && append_unknown(coder, field, (size_t)(p - field))
+	return p != NULL &&
+			dpi_unknown_append(coder, field, (size_t)(p - field))
 		? p
 		: NULL;
 }
 
-/* Says what is wrong at field, unless that was said already. */
-static bool fail_at(dpi_coder *coder, const uint8_t *field, const uint8_t *end)
+bool dpi_scan_fault(dpi_coder *coder, const uint8_t *field, const uint8_t *end)
 {
 	dp_status code = DP_ESCHEMA;
 	const char *fault;
@@ -422,7 +392,7 @@ static bool scan_piece(dpi_coder *coder, dpi_frame *frame, const uint8_t *p,
 
 		p = dpi_wire_get_tag(p, end, &tag);
 		if (p == NULL) {
-			return fail_at(coder, field, end);
+			return dpi_scan_fault(coder, field, end);
 		}
 		if (f->tag != tag) {
 			f = dpi_plan_find(frame->node, dpi_wire_number(tag));
@@ -438,7 +408,7 @@ static bool scan_piece(dpi_coder *coder, dpi_frame *frame, const uint8_t *p,
 			p = take_unknown(coder, tag, field, p, end);
 		}
 		if (p == NULL) {
-			return fail_at(coder, field, end);
+			return dpi_scan_fault(coder, field, end);
 		}
 	}
 	return true;
@@ -458,7 +428,7 @@ static bool has_required(dpi_coder *coder, dpi_frame *frame)
 	return true;
 }
 
-bool dpi_scan(dpi_coder *coder, dpi_frame *frame, dpi_run pieces)
+bool dpi_scan_part(dpi_coder *coder, dpi_frame *frame, dpi_run pieces)
 {
 	const uint8_t *wire = coder->wire;
 	bool is_ok = pieces.start == pieces.end ||
@@ -470,34 +440,11 @@ bool dpi_scan(dpi_coder *coder, dpi_frame *frame, dpi_run pieces)
 		is_ok = scan_piece(
 			coder, frame, wire + pieces.start, wire + pieces.end);
 	}
-	return is_ok && has_required(coder, frame);
+	return is_ok;
 }
 
-static bool keep_piece(
-	dpi_coder *coder, const dpi_plan_field *f, uint32_t start, uint32_t end)
+bool dpi_scan(dpi_coder *coder, dpi_frame *frame, dpi_run pieces)
 {
-	bool is_group = f->element == DPI_READ_GROUP;
-
-	return append_unknown_varint(coder, f->tag) &&
-		(is_group || append_unknown_varint(coder, end - start)) &&
-		append_unknown(coder, coder->wire + start, end - start) &&
-		(!is_group ||
-			append_unknown_varint(coder,
-				dpi_wire_tag(
-					f->field->number, DPI_WIRE_GROUP_END)));
-}
-
-bool dpi_keep_whole(
-	dpi_coder *coder, const dpi_plan_field *field, const dpi_slot *slot)
-{
-	dpi_run piece = dpi_slot_pieces(coder, slot);
-
-	while (keep_piece(coder, field, piece.start, piece.end)) {
-		if (piece.next == 0) {
-			coder->lost = 0;
-			return true;
-		}
-		piece = *dpi_coder_run(coder, piece.next);
-	}
-	return false;
+	return dpi_scan_part(coder, frame, pieces) &&
+		has_required(coder, frame);
 }

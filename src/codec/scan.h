@@ -16,12 +16,14 @@
  */
 DP_NODISCARD bool dpi_scan(dpi_coder *coder, dpi_frame *frame, dpi_run pieces);
 
+/* The same of a part of a message, which may lack what is required. */
+DP_NODISCARD bool dpi_scan_part(
+	dpi_coder *coder, dpi_frame *frame, dpi_run pieces);
+
 /*
- * Copies a message that became text, or one value, to the unknown fields of
- * the frame around it: it has fields that would be lost otherwise. Sets
- * coder->lost back to 0.
+ * Says what is wrong with the field that could not be read, unless that was
+ * said already; returns false.
  */
-DP_NODISCARD bool dpi_keep_whole(
-	dpi_coder *coder, const dpi_plan_field *field, const dpi_slot *slot);
+bool dpi_scan_fault(dpi_coder *coder, const uint8_t *field, const uint8_t *end);
 
 #endif /* DPI_CODEC_SCAN_H */

@@ -99,6 +99,7 @@ static void describe_p(struct set_builder *b)
 	field(b, "grp", 3, OPTIONAL, DPI_TYPE_GROUP, ".p.P.Grp");
 	field(b, "e", 4, OPTIONAL, DPI_TYPE_ENUM, ".p.E");
 	field(b, "closed", 5, REPEATED, DPI_TYPE_ENUM, ".p.E");
+	field(b, "inside", 6, OPTIONAL, DPI_TYPE_MESSAGE, ".p.P");
 	begin_nested(b, "Grp");
 	field(b, "a", 1, OPTIONAL, DPI_TYPE_STRING, NULL);
 	end(b);
