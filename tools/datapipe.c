@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,12 +11,15 @@
 #include "schema_check.h"
 #include "schema_columns.h"
 #include "schema_import.h"
+#include "schema_recover.h"
+#include "table_recover.h"
 #include "verb.h"
 
 /* datapipe NOUN VERB …: finds the verb, and leaves the rest to it. */
 
 static const struct verb *const verbs[] = {&log_fsck, &log_dump, &log_publish,
-	&schema_check, &schema_columns, &schema_import};
+	&schema_check, &schema_columns, &schema_import, &schema_recover,
+	&table_recover};
 #define VERB_COUNT (sizeof(verbs) / sizeof(*verbs))
 
 /* The verbs of a noun, or all of them. Returns how many. */
@@ -30,7 +34,7 @@ static size_t list_verbs(FILE *out, const char *noun)
 		if (size == 0 ||
 			(strncmp(verb->name, noun, size) == 0 &&
 				verb->name[size] == ' ')) {
-			(void)fprintf(out, "  %-13s  %s\n", verb->name,
+			(void)fprintf(out, "  %-14s  %s\n", verb->name,
 				verb->summary);
 			count++;
 		}
@@ -65,6 +69,12 @@ static const struct verb *find_verb(const char *noun, const char *word)
 	return NULL;
 }
 
+static bool is_noun(const char *word)
+{
+	return strcmp(word, "log") == 0 || strcmp(word, "schema") == 0 ||
+		strcmp(word, "table") == 0;
+}
+
 static int misused(const char *noun, const char *word)
 {
 	(void)fprintf(stderr, "datapipe: there is no \"%s%s%s\"\n", noun,
@@ -90,8 +100,7 @@ int main(int argc, char **argv)
 		print_help(stdout, "");
 		return EXIT_CLEAN;
 	}
-	if (strcmp(word, "--help") == 0 &&
-		(strcmp(noun, "log") == 0 || strcmp(noun, "schema") == 0)) {
+	if (strcmp(word, "--help") == 0 && is_noun(noun)) {
 		print_help(stdout, noun);
 		return EXIT_CLEAN;
 	}

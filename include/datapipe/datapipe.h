@@ -19,6 +19,7 @@
 #include <datapipe/message.h>
 #include <datapipe/pipeline.h>
 #include <datapipe/publisher.h>
+#include <datapipe/recovery.h>
 #include <datapipe/registry.h>
 #include <datapipe/router.h>
 #include <datapipe/runtime.h>

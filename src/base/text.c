@@ -173,3 +173,50 @@ bool dpi_path_part_decode(
 	*ret_size = n;
 	return true;
 }
+
+/* Six bits of a letter, or -1. */
+static int sextet(uint8_t letter)
+{
+	if (letter >= 'A' && letter <= 'Z') {
+		return letter - 'A';
+	}
+	if (letter >= 'a' && letter <= 'z') {
+		return letter - 'a' + 26;
+	}
+	if (letter >= '0' && letter <= '9') {
+		return letter - '0' + 52;
+	}
+	return letter == '+' || letter == '-'    ? 62
+		: letter == '/' || letter == '_' ? 63
+						 : -1;
+}
+
+bool dpi_base64_decode(uint8_t *buf, size_t *ret_size, dp_bytes text)
+{
+	const uint8_t *p = text.data;
+	size_t size = text.size;
+	uint8_t *to = buf;
+	uint32_t bits = 0;
+	unsigned count = 0;
+
+	for (unsigned i = 0;
+		i < 2 && size % 4 == i * 3 && size > 0 && p[size - 1] == '=';
+		i++) {
+		size--;
+	}
+	for (size_t i = 0; i < size; i++) {
+		int six = sextet(p[i]);
+
+		if (six < 0) {
+			return false;
+		}
+		bits = bits << 6 | (uint32_t)six;
+		count += 6;
+		if (count >= 8) {
+			count -= 8;
+			*to++ = (uint8_t)(bits >> count);
+		}
+	}
+	*ret_size = (size_t)(to - buf);
+	return size % 4 != 1;
+}

@@ -43,6 +43,13 @@ uint64_t dpi_hash64(uint64_t seed, const void *data, size_t size);
 /* A 128-bit fingerprint of bytes, as 32 lower-case hex digits and a NUL. */
 void dpi_fingerprint(char *buf_33, const void *data, size_t size);
 
+/*
+ * Decodes Base64 of either alphabet; its padding may be missing, but not a part
+ * of it. buf has room for text.size bytes, and may be where text is. Returns
+ * false if text is none.
+ */
+bool dpi_base64_decode(uint8_t *buf, size_t *ret_size, dp_bytes text);
+
 /* Seconds since 1970 to civil UTC time; proleptic Gregorian, any year. */
 typedef struct dpi_civil {
 	int64_t year;

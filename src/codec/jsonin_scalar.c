@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
 #include "codec/jsonin_reader.h"
 
 #define NOT_WHOLE "expected a whole number"
@@ -144,62 +145,22 @@ static bool read_text(dpi_jsonin *r, const dpi_jsonin_field *field)
 		dpi_jsonin_put_bytes(r, field, text);
 }
 
-/* Six bits of a letter of Base64 of either alphabet, or -1. */
-static int sextet(uint8_t c)
-{
-	if (c >= 'A' && c <= 'Z') {
-		return c - 'A';
-	}
-	if (c >= 'a' && c <= 'z') {
-		return c - 'a' + 26;
-	}
-	if (c >= '0' && c <= '9') {
-		return c - '0' + 52;
-	}
-	return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-}
-
 /* In place, where the text lies in a buffer; else into that. */
 static bool decode(dpi_jsonin *r, dp_bytes text, dp_bytes *ret)
 {
-	const uint8_t *p = text.data;
-	size_t size = text.size;
-	uint32_t bits = 0;
-	unsigned count = 0;
-	uint8_t *to;
+	size_t size = 0;
 
-	if (p != r->text.data || size == 0) {
+	if (text.data != r->text.data || text.size == 0) {
 		r->text.size = 0;
-		if (dpi_buf_reserve(&r->text, size + 1) != DP_OK) {
+		if (dpi_buf_reserve(&r->text, text.size + 1) != DP_OK) {
 			return dpi_jsonin_fail(r, DP_ENOMEM, "no memory");
 		}
 	}
-	/* Padding may be missing; if it is there, it is whole. */
-	for (unsigned i = 0;
-		i < 2 && size % 4 == i * 3 && size > 0 && p[size - 1] == '=';
-		i++) {
-		size--;
-	}
-	to = r->text.data;
-	for (size_t i = 0; i < size; i++) {
-		int six = sextet(p[i]);
-
-		if (six < 0) {
-			return dpi_jsonin_fail(
-				r, DP_ESCHEMA, "the string is not Base64");
-		}
-		bits = bits << 6 | (uint32_t)six;
-		count += 6;
-		if (count >= 8) {
-			count -= 8;
-			*to++ = (uint8_t)(bits >> count);
-		}
-	}
-	if (size % 4 == 1) {
+	if (!dpi_base64_decode(r->text.data, &size, text)) {
 		return dpi_jsonin_fail(
 			r, DP_ESCHEMA, "the string is not Base64");
 	}
-	*ret = dpi_bytes(r->text.data, (size_t)(to - r->text.data));
+	*ret = dpi_bytes(r->text.data, size);
 	return true;
 }
 

@@ -261,3 +261,23 @@ void dpi_sqlite_put_alter(
 	(void)dpi_buf_append_string(out, " ADD COLUMN ");
 	put_definition(out, column);
 }
+
+dp_status dpi_sqlite_columns_alter(const dpi_sqlite_columns *columns,
+	dpi_sqlite_db *db, const char *table, dpi_buf *sql, dp_error **err)
+{
+	dp_status st = DP_OK;
+
+	for (size_t i = 0; st == DP_OK && i < columns->count; i++) {
+		const char *text;
+
+		if (!columns->items[i].is_new) {
+			continue;
+		}
+		dpi_buf_clear(sql);
+		dpi_sqlite_put_alter(sql, table, &columns->items[i]);
+		text = dpi_buf_text(sql);
+		st = text != NULL ? dpi_sqlite_db_run(db, text, err)
+				  : no_memory(err);
+	}
+	return st;
+}

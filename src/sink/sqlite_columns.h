@@ -38,6 +38,11 @@ DP_NODISCARD dp_status dpi_sqlite_columns_read(dpi_sqlite_columns *ret,
 DP_NODISCARD dp_status dpi_sqlite_columns_place(dpi_sqlite_columns *columns,
 	const dpi_plan *plan, size_t *places, dp_error **err);
 
+/* Adds those that are new to the table; sql is memory to work in. */
+DP_NODISCARD dp_status dpi_sqlite_columns_alter(
+	const dpi_sqlite_columns *columns, dpi_sqlite_db *db, const char *table,
+	dpi_buf *sql, dp_error **err);
+
 /* A name in double quotes, its own doubled. */
 void dpi_sqlite_quote(dpi_buf *out, const char *name);
 

@@ -52,21 +52,6 @@ static dp_status create(maker *m)
 	return run_sql(m);
 }
 
-static dp_status alter(maker *m)
-{
-	dp_status st = DP_OK;
-
-	for (size_t i = 0; st == DP_OK && i < m->columns.count; i++) {
-		if (m->columns.items[i].is_new) {
-			dpi_buf_clear(&m->sql);
-			dpi_sqlite_put_alter(
-				&m->sql, m->name, &m->columns.items[i]);
-			st = run_sql(m);
-		}
-	}
-	return st;
-}
-
 static dp_status prepare_insert(maker *m)
 {
 	const char *sql;
@@ -100,7 +85,9 @@ static dp_status make(maker *m)
 	st = dpi_sqlite_columns_place(
 		&m->columns, m->table->plan, m->places, m->err);
 	if (st == DP_OK) {
-		st = is_there ? alter(m) : create(m);
+		st = is_there ? dpi_sqlite_columns_alter(&m->columns, m->db,
+					m->name, &m->sql, m->err)
+			      : create(m);
 	}
 	return st == DP_OK ? prepare_insert(m) : st;
 }
@@ -164,7 +151,7 @@ static int bind_text(sqlite3_stmt *stmt, int index, dp_bytes text)
 		stmt, index, text.data, text.size, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-static int bind_cell(sqlite3_stmt *stmt, int index, const dpi_cell *cell)
+int dpi_sqlite_bind_cell(sqlite3_stmt *stmt, int index, const dpi_cell *cell)
 {
 	switch (cell->kind) {
 	case DPI_CELL_INT:
@@ -196,8 +183,8 @@ static int bind_row(dpi_sqlite_table *table, const dp_message *msg,
 	rc |= sqlite3_bind_int64(stmt, 5, dp_message_partition(msg));
 	rc |= sqlite3_bind_int64(stmt, 6, (int64_t)dp_message_offset(msg));
 	for (size_t i = 0; i < table->cell_count; i++) {
-		rc |= bind_cell(stmt, (int)(DPI_SQLITE_ENVELOPE + 1 + i),
-			&table->cells[i]);
+		rc |= dpi_sqlite_bind_cell(stmt,
+			(int)(DPI_SQLITE_ENVELOPE + 1 + i), &table->cells[i]);
 	}
 	return rc;
 }

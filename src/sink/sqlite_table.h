@@ -37,4 +37,9 @@ void dpi_sqlite_table_fini(dpi_sqlite_table *table);
 DP_NODISCARD dp_status dpi_sqlite_table_insert(dpi_sqlite_table *table,
 	dpi_sqlite_db *db, const dp_message *msg, dp_error **err);
 
+/*
+ * Binds a cell; its bytes must outlive the step. Returns a result of SQLite.
+ */
+int dpi_sqlite_bind_cell(sqlite3_stmt *stmt, int index, const dpi_cell *cell);
+
 #endif /* DPI_SINK_SQLITE_TABLE_H */

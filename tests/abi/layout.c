@@ -46,6 +46,15 @@ AT(dp_compat_finding, after, 32);
 AT(dp_compat_finding, breaks, 40);
 AT(dp_compat_finding, number, 44);
 
+SIZE(dp_sqlite_recovery_report, 56);
+AT(dp_sqlite_recovery_report, struct_size, 0);
+AT(dp_sqlite_recovery_report, rows, 8);
+AT(dp_sqlite_recovery_report, filled, 16);
+AT(dp_sqlite_recovery_report, left, 24);
+AT(dp_sqlite_recovery_report, refused, 32);
+AT(dp_sqlite_recovery_report, refusal, 40);
+AT(dp_sqlite_recovery_report, is_done, 48);
+
 SIZE(dp_event, 136);
 AT(dp_event, struct_size, 0);
 AT(dp_event, type, 8);
