@@ -56,7 +56,11 @@ enum {
 	DP_COMPRESSION_NONE = 1,    /**< Avro codec "null". */
 	DP_COMPRESSION_DEFLATE = 2, /**< Avro codec "deflate". */
 	DP_COMPRESSION_ZSTD = 3,    /**< Avro codec "zstandard", level 1. */
-	DP_COMPRESSION_SNAPPY = 4   /**< Avro codec "snappy". */
+	DP_COMPRESSION_SNAPPY = 4,  /**< Avro codec "snappy". */
+	/** Avro codec "bzip2"; not of Parquet, nor of every build. */
+	DP_COMPRESSION_BZIP2 = 5,
+	/** Avro codec "xz"; not of Parquet, nor of every build. */
+	DP_COMPRESSION_XZ = 6
 };
 
 /** What the files of a sink are. */

@@ -4,6 +4,12 @@
 #include <libdeflate.h>
 #include <stdlib.h>
 #include <zstd.h>
+#ifdef DPI_HAS_BZIP2
+#include <bzlib.h>
+#endif
+#ifdef DPI_HAS_XZ
+#include <lzma.h>
+#endif
 
 #include "codec/snappy.h"
 
@@ -19,6 +25,74 @@
 /* Avro closes what Snappy made with the CRC-32 of the plain bytes. */
 #define CHECK_SIZE 4
 
+/* What its manual asks for: 1 % and 600 bytes more. */
+static size_t bzip2_bound(size_t plain)
+{
+	return plain + plain / 100 + 600;
+}
+
+/* This and xz keep nothing between blocks, and return 0 as compress() does. */
+static size_t compress_bzip2(dp_bytes plain, uint8_t *dst, size_t room)
+{
+#ifdef DPI_HAS_BZIP2
+	unsigned size = (unsigned)room;
+
+	return BZ2_bzBuffToBuffCompress((char *)dst, &size,
+		       (char *)(uintptr_t)plain.data, (unsigned)plain.size,
+		       LEVEL, 0, 0) == BZ_OK
+		? size
+		: 0;
+#else
+	(void)plain, (void)dst, (void)room;
+	return 0;
+#endif
+}
+
+static size_t xz_bound(size_t plain)
+{
+#ifdef DPI_HAS_XZ
+	return lzma_stream_buffer_bound(plain);
+#else
+	return plain;
+#endif
+}
+
+static size_t compress_xz(dp_bytes plain, uint8_t *dst, size_t room)
+{
+	size_t size = 0;
+
+#ifdef DPI_HAS_XZ
+	if (lzma_easy_buffer_encode(0, LZMA_CHECK_CRC64, NULL, plain.data,
+		    plain.size, dst, &size, room) != LZMA_OK) {
+		return 0;
+	}
+#else
+	(void)plain, (void)dst, (void)room;
+#endif
+	return size;
+}
+
+bool dpi_block_codec_has(dp_compression compression, dpi_container container)
+{
+	if (compression > DP_COMPRESSION_SNAPPY &&
+		container != DPI_CONTAINER_AVRO) {
+		return false;
+	}
+	switch (compression) {
+#ifdef DPI_HAS_BZIP2
+	case DP_COMPRESSION_BZIP2:
+		return true;
+#endif
+#ifdef DPI_HAS_XZ
+	case DP_COMPRESSION_XZ:
+		return true;
+#endif
+	default:
+		return compression >= DP_COMPRESSION_DEFAULT &&
+			compression <= DP_COMPRESSION_SNAPPY;
+	}
+}
+
 /* Most bytes that plain bytes may become. */
 static size_t bound(const dpi_block_codec *codec, size_t plain)
 {
@@ -29,6 +103,10 @@ static size_t bound(const dpi_block_codec *codec, size_t plain)
 		return libdeflate_gzip_compress_bound(NULL, plain);
 	case DP_COMPRESSION_SNAPPY:
 		return dpi_snappy_bound(plain) + CHECK_SIZE;
+	case DP_COMPRESSION_BZIP2:
+		return bzip2_bound(plain);
+	case DP_COMPRESSION_XZ:
+		return xz_bound(plain);
 	default:
 		return plain;
 	}
@@ -69,18 +147,23 @@ static size_t compress(
 {
 	size_t n;
 
-	if (codec->compression == DP_COMPRESSION_SNAPPY) {
+	switch (codec->compression) {
+	case DP_COMPRESSION_SNAPPY:
 		return compress_snappy(codec, plain, dst);
-	}
-	if (codec->compression == DP_COMPRESSION_DEFLATE) {
+	case DP_COMPRESSION_BZIP2:
+		return compress_bzip2(plain, dst, room);
+	case DP_COMPRESSION_XZ:
+		return compress_xz(plain, dst, room);
+	case DP_COMPRESSION_DEFLATE:
 		return (codec->container == DPI_CONTAINER_AVRO
 				? libdeflate_deflate_compress
 				: libdeflate_gzip_compress)(
 			codec->context, plain.data, plain.size, dst, room);
+	default:
+		n = ZSTD_compressCCtx(codec->context, dst, room, plain.data,
+			plain.size, LEVEL);
+		return ZSTD_isError(n) ? 0 : n;
 	}
-	n = ZSTD_compressCCtx(
-		codec->context, dst, room, plain.data, plain.size, LEVEL);
-	return ZSTD_isError(n) ? 0 : n;
 }
 
 void dpi_block_codec_init(dpi_block_codec *codec, dp_compression compression,
@@ -90,6 +173,12 @@ void dpi_block_codec_init(dpi_block_codec *codec, dp_compression compression,
 		.compression = compression == DP_COMPRESSION_DEFAULT
 			? DP_COMPRESSION_ZSTD
 			: compression};
+}
+
+static bool has_context(const dpi_block_codec *codec)
+{
+	return codec->compression >= DP_COMPRESSION_DEFLATE &&
+		codec->compression <= DP_COMPRESSION_SNAPPY;
 }
 
 void dpi_block_codec_fini(dpi_block_codec *codec)
@@ -113,6 +202,10 @@ const char *dpi_block_codec_name(const dpi_block_codec *codec)
 		return "deflate";
 	case DP_COMPRESSION_SNAPPY:
 		return "snappy";
+	case DP_COMPRESSION_BZIP2:
+		return "bzip2";
+	case DP_COMPRESSION_XZ:
+		return "xz";
 	default:
 		return "null";
 	}
@@ -128,11 +221,11 @@ dp_status dpi_block_codec_run(
 	if (codec->compression == DP_COMPRESSION_NONE) {
 		return dpi_buf_append(out, plain.data, plain.size);
 	}
-	if (codec->context == NULL) {
+	if (codec->context == NULL && has_context(codec)) {
 		codec->context = new_context(codec->compression);
-	}
-	if (codec->context == NULL) {
-		return DP_ENOMEM;
+		if (codec->context == NULL) {
+			return DP_ENOMEM;
+		}
 	}
 	st = dpi_buf_reserve(out, room);
 	if (st != DP_OK) {

@@ -8,7 +8,8 @@
 
 /*
  * Compression of the blocks of container files. The libraries behind it keep
- * their own tables, taken from malloc: about 200 KiB for blocks of 64 KiB.
+ * their own tables, taken from malloc: about 200 KiB for blocks of 64 KiB. bzip2 and xz
+ * take 1 and 3 MiB for each block, and give them back.
  */
 typedef enum dpi_container {
 	DPI_CONTAINER_AVRO,   /* bare deflate; Snappy with a checksum behind */
@@ -31,6 +32,9 @@ typedef struct dpi_file_meta {
 void dpi_block_codec_init(dpi_block_codec *codec, dp_compression compression,
 	dpi_container container);
 void dpi_block_codec_fini(dpi_block_codec *codec);
+
+/* Whether this build has it for such files. */
+bool dpi_block_codec_has(dp_compression compression, dpi_container container);
 
 /* What Avro calls it. */
 const char *dpi_block_codec_name(const dpi_block_codec *codec);

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "codec/block_codec.h"
 #include "sink/event_plans.h"
 #include "sink/ledger.h"
 #include "sink/refusals.h"
@@ -322,6 +323,27 @@ static void file_sink_close(void *self)
 	free_sink(sink);
 }
 
+static dp_status check_codec(const dp_file_sink_options *opts, dp_error **err)
+{
+	if (opts->compression < DP_COMPRESSION_DEFAULT ||
+		opts->compression > DP_COMPRESSION_XZ) {
+		return dpi_error_set(err, DP_EINVAL,
+			"compression %d is none of DP_COMPRESSION_*",
+			(int)opts->compression);
+	}
+	if (!dpi_block_codec_has(opts->compression,
+		    opts->format == DP_FILE_FORMAT_PARQUET
+			    ? DPI_CONTAINER_PARQUET
+			    : DPI_CONTAINER_AVRO)) {
+		return dpi_error_set(err, DP_EINVAL, "%s is a codec that %s",
+			opts->compression == DP_COMPRESSION_XZ ? "xz" : "bzip2",
+			opts->format == DP_FILE_FORMAT_PARQUET
+				? "Parquet does not have"
+				: "this build of the library lacks");
+	}
+	return DP_OK;
+}
+
 static dp_status adopt_options(dp_file_sink_options *opts,
 	const dp_file_sink_options *given, const dpi_file_format *format,
 	dp_error **err)
@@ -333,12 +355,6 @@ static dp_status adopt_options(dp_file_sink_options *opts,
 	if (st != DP_OK) {
 		return st;
 	}
-	if (opts->compression < DP_COMPRESSION_DEFAULT ||
-		opts->compression > DP_COMPRESSION_SNAPPY) {
-		return dpi_error_set(err, DP_EINVAL,
-			"compression %d is none of DP_COMPRESSION_*",
-			(int)opts->compression);
-	}
 	if (opts->format < DP_FILE_FORMAT_DEFAULT ||
 		opts->format > DP_FILE_FORMAT_PARQUET) {
 		return dpi_error_set(err, DP_EINVAL,
@@ -349,6 +365,10 @@ static dp_status adopt_options(dp_file_sink_options *opts,
 		return dpi_error_set(err, DP_EINVAL,
 			"files of sink '%s' are Avro, not Parquet",
 			format->name);
+	}
+	st = check_codec(opts, err);
+	if (st != DP_OK) {
+		return st;
 	}
 	if (opts->destination == NULL) {
 		opts->destination = format->default_destination;

@@ -26,7 +26,7 @@ class Case:
         rng = random.Random(f"{seed}/{number}")
         self.path = folder / f"{number}.avro"
         self.schema = schemas.make(rng, number)
-        self.compression = rng.choice([1, 2, 3])
+        self.compression = number % 6 + 1  # the last two: bzip2, xz
         maker = messages.Maker(rng, self.schema)
         self.messages = [b""] + [
             maker.message(self.schema.root) for _ in range(MESSAGES)
@@ -132,7 +132,8 @@ def main():
         sys.exit(1)
     totals = [case.check() for case in cases]
     (folder / "digests").write_text(
-        "".join(f"{c.path} {read_avro.digest(c.path)}\n" for c in cases)
+        "".join(f"{c.path} {read_avro.digest(c.path)}\n" for c in cases
+                if c.compression <= 4)  # avsc has no bzip2 and no xz
     )
     records, rows = map(sum, zip(*totals))
     offered = sum(len(c.messages) for c in cases)

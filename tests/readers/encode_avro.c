@@ -69,8 +69,11 @@ static void open_parquet(struct target *t, uint32_t compression)
 
 	meta.value.size = (size_t)snprintf(levels, sizeof(levels), "%u",
 		dpi_plan_recursion(t->parquet_plan));
-	dpi_parquet_worker_init(
-		&t->worker, t->alloc, (dp_compression)compression);
+	/* What is Avro's alone is not compressed here. */
+	dpi_parquet_worker_init(&t->worker, t->alloc,
+		compression <= DP_COMPRESSION_SNAPPY
+			? (dp_compression)compression
+			: DP_COMPRESSION_NONE);
 	if (dpi_parquet_schema_new(&t->schema, t->alloc, t->parquet_plan,
 		    &given, 1, &err) != DP_OK ||
 		dpi_parquet_file_init(&t->parquet, t->alloc, t->schema,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // read_avro.js [--ids COLUMN | --digest] FILE...: reads Avro files whole with
-// avsc, zstandard by fzstd. Prints the records of each file, with --ids that
+// avsc, zstandard by fzstd, snappy by snappyjs. Prints the records of each file, with --ids that
 // column of each record, with --digest what read_avro.py's digest() gives.
 'use strict';
 
@@ -8,6 +8,7 @@ const avro = require('avsc');
 const crypto = require('crypto');
 const fs = require('fs');
 const fzstd = require('fzstd');
+const snappy = require('snappyjs');
 const zlib = require('zlib');
 
 // Numbers of JavaScript end at 53 bits; Avro's do not.
@@ -29,6 +30,18 @@ const codecs = {
   zstandard: (data, done) => {
     try {
       done(null, Buffer.from(fzstd.decompress(data)));
+    } catch (error) {
+      done(error);
+    }
+  },
+  // Behind it stands a CRC-32 of the plain bytes.
+  snappy: (data, done) => {
+    try {
+      const plain = Buffer.from(snappy.uncompress(data.subarray(0, -4)));
+      if (zlib.crc32 && zlib.crc32(plain) !== data.readUInt32BE(data.length - 4)) {
+        throw new Error('the checksum of a block is wrong');
+      }
+      done(null, plain);
     } catch (error) {
       done(error);
     }

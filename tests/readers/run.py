@@ -116,15 +116,16 @@ def main():
     node = fetch_node(folder)
     files = folder / "files"
     shutil.rmtree(files, ignore_errors=True)
-    print(must("fastavro", run(
-        python, "-B", HERE / "differential.py", encoder, files, TYPES, SEED)))
+    told = must("fastavro", run(
+        python, "-B", HERE / "differential.py", encoder, files, TYPES, SEED))
 
     expected = (files / "digests").read_text()
     paths = [line.split()[0] for line in expected.splitlines()]
     actual = must("avsc", run(
         "node", HERE / "read_avro.js", "--digest", *paths, env=node))
     compare("avsc", expected, actual)
-    print(f"avsc read the same from {len(paths)} files")
+    print(f"figure: avro: {told.strip()}, in blocks of each codec, all values read back "
+          f"equal by fastavro, and by avsc from {len(paths)} files")
     read_parquet(encoder, folder / "parquet", python, node)
 
 

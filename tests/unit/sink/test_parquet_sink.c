@@ -260,6 +260,27 @@ static void a_full_file_is_followed_by_another(void **state)
 	teardown(&f);
 }
 
+static void parquet_has_codecs_of_its_own(void **state)
+{
+	dp_file_sink_options opts = DP_FILE_SINK_OPTIONS_INIT;
+	struct fixture f;
+	dp_sink *sink = NULL;
+	dp_error *err = NULL;
+
+	(void)state;
+	setup(&f, NULL);
+	opts.format = DP_FILE_FORMAT_PARQUET;
+	opts.compression = DP_COMPRESSION_BZIP2;
+	assert_int_equal(
+		dp_files_sink_new(&sink, f.rt, f.store, f.reg, &opts, &err),
+		DP_EINVAL);
+	assert_string_equal(dp_error_message(err),
+		"bzip2 is a codec that Parquet does not have");
+	dp_error_free(err);
+	assert_null(sink);
+	teardown(&f);
+}
+
 static void a_lake_is_not_parquet(void **state)
 {
 	dp_file_sink_options opts = DP_FILE_SINK_OPTIONS_INIT;
@@ -291,6 +312,7 @@ int main(void)
 			memory_of_200_destinations_stays_in_its_budget),
 		cmocka_unit_test(a_full_file_is_followed_by_another),
 		cmocka_unit_test(a_lake_is_not_parquet),
+		cmocka_unit_test(parquet_has_codecs_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
