@@ -176,7 +176,7 @@ class Tally:
 def main():
     compare_sets = pathlib.Path(sys.argv[1]).resolve()
     folder = pathlib.Path(sys.argv[2]).resolve()
-    count = int((sys.argv[3:] or [os.environ.get("DP_TEST_CYCLES", "1500")])[0])
+    count = int((sys.argv[3:] or [os.environ.get("DP_TEST_CYCLES", "10000")])[0])
     seed = (sys.argv[4:] or ["1"])[0]
     buf = fetch_buf(folder)
     tally = Tally()

@@ -76,6 +76,30 @@ def fetch_node(folder, wanted=HERE / "package.json"):
     return {**os.environ, "NODE_PATH": str(node / "node_modules")}
 
 
+def find_java(folder):
+    """The command that reads Parquet files with parquet-java, or None and why not.
+    Maven keeps the archives, in its own store."""
+    java = folder / "java"
+    wanted = HERE / "pom.xml"
+    if shutil.which("javac") is None or shutil.which("mvn") is None:
+        return None, "javac and mvn are not installed"
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_fresh(java, wanted):
+            java.mkdir(parents=True, exist_ok=True)
+            done = run(
+                "mvn", "-q", "-B", "-f", wanted, f"-Dmdep.outputFile={java}/classpath",
+                "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:build-classpath")
+            if done.returncode == 0:
+                done = run("javac", "-d", java, "-cp", (java / "classpath").read_text(),
+                           HERE / "ReadParquet.java")
+            if done.returncode != 0:
+                return None, f"no parquet-java: {done.stdout.strip()[-300:]}"
+            shutil.copy(wanted, java / "made-of")
+    return ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp",
+            f"{java}:{(java / 'classpath').read_text()}", "ReadParquet"], None
+
+
 def must(what, done):
     if done.returncode != 0:
         print(f"{what}:\n{done.stdout[-8000:]}")
@@ -91,18 +115,27 @@ def compare(what, expected, actual):
         sys.exit(1)
 
 
+def digests_by(what, expected, command, **options):
+    """Has a reader print the digests of files, and compares with expected ones."""
+    actual = ""
+    lines = expected.splitlines()
+    for at in range(0, len(lines), 500):
+        paths = [line.split()[0] for line in lines[at : at + 500]]
+        done = subprocess.run(
+            list(map(str, [*command, *paths])), stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, check=False, **options)
+        if done.returncode != 0:
+            must(what, done)
+        actual += done.stdout
+    compare(what, expected, actual)
+
+
 def read_parquet(encoder, folder, python, node):
     types, rows = must("pyarrow and DuckDB", run(
         python, "-B", HERE / "parquet.py", encoder, folder, PARQUET_TYPES, SEED,
     )).split()[-2:]
     expected = (folder / "parquet-digests").read_text()
-    actual = ""
-    lines = expected.splitlines()
-    for at in range(0, len(lines), 500):
-        paths = [line.split()[0] for line in lines[at : at + 500]]
-        actual += must("hyparquet", run(
-            "node", HERE / "read_parquet.js", *paths, env=node))
-    compare("hyparquet", expected, actual)
+    digests_by("hyparquet", expected, ["node", HERE / "read_parquet.js"], env=node)
     print(
         f"figure: parquet: {types} schemas, {rows} rows, all values read back equal "
         "by pyarrow, DuckDB and hyparquet"
