@@ -4,6 +4,9 @@
 #include <memory>
 #include <string>
 
+#include <google/protobuf/arena.h>
+#include <google/protobuf/descriptor.pb.h>
+#include <google/protobuf/dynamic_message.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/util/json_util.h>
@@ -78,4 +81,36 @@ int payment_in_by_google(const void *json, size_t size, const void *wire,
 	return wire == nullptr ||
 		(other.ParseFromArray(wire, static_cast<int>(wire_size)) &&
 			sorted_bytes(payment) == sorted_bytes(other));
+}
+
+int payment_parse_generated(const void *data, size_t size)
+{
+	static char block[1 << 16];
+	static pb::Arena arena(block, sizeof(block));
+	bool is_ok;
+
+	is_ok = pb::Arena::CreateMessage<bench::Payment>(&arena)->ParseFromArray(
+		data, static_cast<int>(size));
+	arena.Reset();
+	return is_ok;
+}
+
+/* As who has the descriptors alone: a pool of its own. */
+static pb::Message *new_dynamic()
+{
+	static pb::DescriptorPool pool;
+	static pb::DynamicMessageFactory factory(&pool);
+	pb::FileDescriptorProto file;
+
+	bench::Payment::descriptor()->file()->CopyTo(&file);
+	return factory
+		.GetPrototype(pool.BuildFile(file)->FindMessageTypeByName("Payment"))
+		->New();
+}
+
+int payment_parse_dynamic(const void *data, size_t size)
+{
+	static pb::Message *message = new_dynamic();
+
+	return message->ParseFromArray(data, static_cast<int>(size));
 }

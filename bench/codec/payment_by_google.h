@@ -24,6 +24,13 @@ const char *payment_by_google(
 int payment_in_by_google(
 	const void *json, size_t size, const void *wire, size_t wire_size);
 
+/*
+ * Parses a payment, and nothing else: by generated code, on an arena that is
+ * used again; by a DynamicMessage of descriptors that were read at run time.
+ */
+int payment_parse_generated(const void *data, size_t size);
+int payment_parse_dynamic(const void *data, size_t size);
+
 #ifdef __cplusplus
 }
 #endif
