@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <snappy-c.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -14,6 +12,7 @@
 #include "codec/payment_by_hand.h"
 #include "codec/payment_events.h"
 #include "codec/payment_plan.h"
+#include "out_file.h"
 
 /*
  * Payments from wire bytes to an Avro container file, which is not synced:
@@ -25,31 +24,6 @@
 enum { EVENTS = 100000, ROUNDS = 9, BLOCK = 64 << 10, ROOM = 16384 };
 
 static payment_event events[EVENTS];
-static char out_path[300];
-
-static int create_out(void)
-{
-	int fd = open(out_path, O_CREAT | O_TRUNC | O_WRONLY, 0644);
-
-	if (fd < 0) {
-		bench_die(out_path);
-	}
-	return fd;
-}
-
-static void write_all(int fd, const void *data, size_t size)
-{
-	if (write(fd, data, size) != (ssize_t)size) {
-		bench_die("write");
-	}
-}
-
-static double size_of_out(void)
-{
-	struct stat st;
-
-	return stat(out_path, &st) == 0 ? (double)st.st_size / EVENTS : 0;
-}
 
 /* Ours. */
 
@@ -65,7 +39,7 @@ static double run_ours(void *arg)
 	static const uint8_t sync[DPI_AVRO_SYNC_SIZE] = "sync";
 	struct ours *ours = arg;
 	int64_t start = bench_thread_now();
-	int fd = create_out();
+	int fd = out_create();
 	dpi_avro_file file;
 
 	if (dpi_avro_file_init(&file, &payment_heap, ours->compression,
@@ -80,17 +54,17 @@ static double run_ours(void *arg)
 			bench_die("dpi_avro_encode()");
 		}
 		if (file.out.size > 0) {
-			write_all(fd, file.out.data, file.out.size);
+			out_write(fd, file.out.data, file.out.size);
 			dpi_buf_clear(&file.out);
 		}
 	}
 	if (dpi_avro_file_flush(&file, NULL) != DP_OK) {
 		bench_die("dpi_avro_file_flush()");
 	}
-	write_all(fd, file.out.data, file.out.size);
+	out_write(fd, file.out.data, file.out.size);
 	dpi_avro_file_fini(&file);
 	(void)close(fd);
-	ours->bytes = size_of_out();
+	ours->bytes = out_size() / EVENTS;
 	return (double)(bench_thread_now() - start) / EVENTS;
 }
 
@@ -118,7 +92,7 @@ static double run_peer(void *arg)
 			avro_file_writer_append_value(writer, &peer->value));
 	}
 	payment_avro_check(avro_file_writer_close(writer));
-	peer->bytes = size_of_out();
+	peer->bytes = out_size() / EVENTS;
 	return (double)(bench_thread_now() - start) / EVENTS;
 }
 
@@ -150,9 +124,9 @@ static void put_block(
 	static uint8_t packed[2 * BLOCK + 2 * ROOM];
 
 	if (direct->compression == DP_COMPRESSION_NONE) {
-		write_all(fd, data, size);
+		out_write(fd, data, size);
 	} else {
-		write_all(fd, packed,
+		out_write(fd, packed,
 			pack(direct, data, size, packed, sizeof(packed)));
 	}
 }
@@ -162,7 +136,7 @@ static double run_direct(void *arg)
 	static uint8_t block[BLOCK + ROOM];
 	struct direct *direct = arg;
 	int64_t start = bench_thread_now();
-	int fd = create_out();
+	int fd = out_create();
 	uint8_t *p = block;
 
 	for (int i = 0; i < EVENTS; i++) {
@@ -211,8 +185,7 @@ int main(void)
 	char folder[256];
 	dpi_buf text;
 
-	bench_mkdir(folder, sizeof(folder));
-	(void)snprintf(out_path, sizeof(out_path), "%s/out.avro", folder);
+	out_make(folder, sizeof(folder), "out.avro");
 	payment_make(events, EVENTS);
 	payment_plan_open(
 		&ours.by, PAYMENT_SET, "bench.Payment", DPI_TARGET_AVRO);

@@ -8,7 +8,7 @@
 #include "bench.h"
 #include "codec/payment_by_google.h"
 #include "codec/payment_events.h"
-#include "schema/descriptor.h"
+#include "codec/payment_plan.h"
 
 /*
  * A payment of about 320 bytes from wire bytes to ProtoJSON: a codec made at
@@ -136,37 +136,13 @@ static void make_texts(dp_codec *codec)
 	}
 }
 
-static void *take(void *user, size_t size)
+static dp_codec *open_codec(void)
 {
-	(void)user;
-	return malloc(size);
-}
-
-static void give(void *user, void *block, size_t size)
-{
-	(void)user;
-	(void)size;
-	free(block);
-}
-
-static const dp_allocator heap = {NULL, take, give};
-
-static dp_codec *open_codec(const char *set_path)
-{
-	static uint8_t set[65536];
-	FILE *file = fopen(set_path, "rb");
-	dp_schema *schema;
+	dp_schema *schema = payment_schema(PAYMENT_SET, "bench.Payment");
 	dp_codec *codec;
-	size_t size = 0;
 
-	if (file != NULL) {
-		size = fread(set, 1, sizeof(set), file);
-		(void)fclose(file);
-	}
-	if (dpi_schema_new(&schema, &heap, set, size, "bench.Payment", NULL) !=
-			DP_OK ||
-		dp_codec_new(&codec, schema, NULL, NULL) != DP_OK) {
-		bench_die(set_path);
+	if (dp_codec_new(&codec, schema, NULL, NULL) != DP_OK) {
+		bench_die("dp_codec_new()");
 	}
 	dp_schema_unref(schema);
 	return codec;
@@ -196,7 +172,7 @@ int main(void)
 	double bytes;
 
 	payment_make(events, EVENTS);
-	codec = open_codec(PAYMENT_SET);
+	codec = open_codec();
 	sides[0].arg = codec;
 	check_texts(codec, &bytes);
 	bench_compare("a payment from wire bytes to ProtoJSON", "ns", ROUNDS,

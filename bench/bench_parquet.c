@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <snappy-c.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <zstd.h>
 
-#include "base/alloc.h"
+#include "base/bytes.h"
 #include "bench.h"
 #include "codec/avro_file.h"
 #include "codec/parquet_file.h"
 #include "codec/payment_events.h"
+#include "codec/payment_plan.h"
 #include "duck.h"
 #include "flat.pb-c.h"
+#include "out_file.h"
 #include "payment.pb-c.h"
-#include "schema/descriptor.h"
 
 /*
  * Payments from wire bytes to a Parquet file, on one processor: as a row of 20
@@ -32,38 +31,12 @@ enum { EVENTS = 200000, ROUNDS = 9, RUN = 256, COLUMNS = 20, GROUP = 122880 };
 
 static payment_event payments[EVENTS];
 static payment_event flats[EVENTS];
-static char out_path[300];
-
 static double cpu_now(void)
 {
 	struct timespec t;
 
 	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static double size_of_out(void)
-{
-	struct stat st;
-
-	return stat(out_path, &st) == 0 ? (double)st.st_size / EVENTS : 0;
-}
-
-static int create_out(void)
-{
-	int fd = open(out_path, O_CREAT | O_TRUNC | O_WRONLY, 0644);
-
-	if (fd < 0) {
-		bench_die(out_path);
-	}
-	return fd;
-}
-
-static void write_all(int fd, const void *data, size_t size)
-{
-	if (write(fd, data, size) != (ssize_t)size) {
-		bench_die("write");
-	}
 }
 
 /* Rows, made from the payments. */
@@ -123,46 +96,18 @@ static void make_flats(void)
 struct ours {
 	const payment_event *events;
 	dp_compression compression;
-	dpi_plan *plan;
-	dpi_coder *coder;
+	struct payment_plan by;
 	dpi_parquet_schema *schema;
 	double bytes;
 };
 
-static void *take(void *user, size_t size)
-{
-	(void)user;
-	return malloc(size);
-}
-
-static void give(void *user, void *block, size_t size)
-{
-	(void)user;
-	(void)size;
-	free(block);
-}
-
-static const dp_allocator heap = {NULL, take, give};
-
 static void open_ours(struct ours *ours, const char *path, const char *type)
 {
-	static uint8_t set[65536];
-	FILE *file = fopen(path, "rb");
-	size_t size = file != NULL ? fread(set, 1, sizeof(set), file) : 0;
-	dp_schema *schema;
-
-	if (file != NULL) {
-		(void)fclose(file);
-	}
-	if (dpi_schema_new(&schema, &heap, set, size, type, NULL) != DP_OK ||
-		dpi_plan_new(&ours->plan, &heap, schema, DPI_TARGET_PARQUET,
-			NULL) != DP_OK ||
-		dpi_coder_new(&ours->coder, &heap, NULL) != DP_OK ||
-		dpi_parquet_schema_new(&ours->schema, &heap, ours->plan, NULL,
-			0, NULL) != DP_OK) {
+	payment_plan_open(&ours->by, path, type, DPI_TARGET_PARQUET);
+	if (dpi_parquet_schema_new(&ours->schema, &payment_heap, ours->by.plan,
+		    NULL, 0, NULL) != DP_OK) {
 		bench_die(path);
 	}
-	dp_schema_unref(schema);
 }
 
 static void put_run(
@@ -172,7 +117,7 @@ static void put_run(
 
 	dpi_buf_clear(datums);
 	for (int i = first; i < end; i++) {
-		if (dpi_avro_encode(ours->plan, ours->coder,
+		if (dpi_avro_encode(ours->by.plan, ours->by.coder,
 			    ours->events[i].data, ours->events[i].size, datums,
 			    NULL) != DP_OK) {
 			bench_die("dpi_avro_encode()");
@@ -188,31 +133,31 @@ static double run_ours(void *arg)
 {
 	struct ours *ours = arg;
 	double start = cpu_now();
-	int fd = create_out();
+	int fd = out_create();
 	dpi_parquet_worker worker;
 	dpi_parquet_file file;
 	dpi_buf datums;
 
-	dpi_buf_init(&datums, &heap, 1 << 30);
-	dpi_parquet_worker_init(&worker, &heap, ours->compression);
-	if (dpi_parquet_file_init(&file, &heap, ours->schema, &worker, NULL, 0,
-		    NULL) != DP_OK) {
+	dpi_buf_init(&datums, &payment_heap, 1 << 30);
+	dpi_parquet_worker_init(&worker, &payment_heap, ours->compression);
+	if (dpi_parquet_file_init(&file, &payment_heap, ours->schema, &worker,
+		    NULL, 0, NULL) != DP_OK) {
 		bench_die("dpi_parquet_file_init()");
 	}
 	for (int i = 0; i < EVENTS; i += RUN) {
 		put_run(ours, &file, i, &datums);
-		write_all(fd, file.out.data, file.out.size);
+		out_write(fd, file.out.data, file.out.size);
 		dpi_buf_clear(&file.out);
 	}
 	if (dpi_parquet_file_finish(&file, NULL) != DP_OK) {
 		bench_die("dpi_parquet_file_finish()");
 	}
-	write_all(fd, file.out.data, file.out.size);
+	out_write(fd, file.out.data, file.out.size);
 	dpi_parquet_file_fini(&file);
 	dpi_parquet_worker_fini(&worker);
 	dpi_buf_fini(&datums);
 	(void)close(fd);
-	ours->bytes = size_of_out();
+	ours->bytes = out_size() / EVENTS;
 	return (cpu_now() - start) / EVENTS;
 }
 
@@ -255,7 +200,7 @@ static void write_columns(ZSTD_CCtx *context, const struct plain *plain, int fd)
 		size_t n = pack(context, plain, columns[i], filled[i], packed,
 			sizeof(packed));
 
-		write_all(fd, packed, n);
+		out_write(fd, packed, n);
 		filled[i] = 0;
 	}
 }
@@ -299,7 +244,7 @@ static double run_plain(void *arg)
 	struct plain *plain = arg;
 	double start = cpu_now();
 	ZSTD_CCtx *context = ZSTD_createCCtx();
-	int fd = create_out();
+	int fd = out_create();
 
 	for (int i = 0; i < EVENTS; i++) {
 		split(flats[i].data, flats[i].data + flats[i].size);
@@ -309,7 +254,7 @@ static double run_plain(void *arg)
 	}
 	(void)close(fd);
 	ZSTD_freeCCtx(context);
-	plain->bytes = size_of_out();
+	plain->bytes = out_size() / EVENTS;
 	return (cpu_now() - start) / EVENTS;
 }
 
@@ -317,70 +262,24 @@ static double run_plain(void *arg)
 
 struct peer {
 	struct duck *duck;
+	void (*fill)(struct duck *duck, const payment_event *, size_t);
+	const payment_event *events;
 	const char *codec;
 	double bytes;
 };
 
-static void append_row(struct duck *duck, duck_handle a, const Bench__Flat *f)
-{
-	duck->append_varchar(a, f->event_id);
-	duck->append_int64(a, f->seconds);
-	duck->append_int32(a, f->nanos);
-	duck->append_int64(a, f->user_id);
-	duck->append_int64(a, f->merchant_id);
-	duck->append_varchar(a, f->status);
-	duck->append_varchar(a, f->method);
-	duck->append_varchar(a, f->currency);
-	duck->append_int64(a, f->units);
-	duck->append_int64(a, f->fee);
-	duck->append_int64(a, f->item_count);
-	duck->append_varchar(a, f->sku);
-	duck->append_varchar(a, f->name);
-	duck->append_varchar(a, f->os);
-	duck->append_varchar(a, f->app_version);
-	duck->append_varchar(a, f->ip);
-	duck->append_varchar(a, f->idempotency_key);
-	duck->append_bool(a, f->captured);
-	duck->append_double(a, f->risk_score);
-	duck->append_blob(a, f->trace_id.data, f->trace_id.len);
-	if (duck->end_row(a) != 0) {
-		bench_die("append a row");
-	}
-}
-
 static double run_peer(void *arg)
 {
 	struct peer *peer = arg;
-	struct duck *duck = peer->duck;
 	double start = cpu_now();
-	duck_handle appender;
 	char sql[512];
 
-	duck_run(duck,
-		"CREATE OR REPLACE TABLE ev(event_id varchar, seconds bigint, "
-		"nanos int, user_id bigint, merchant_id bigint, status "
-		"varchar, "
-		"method varchar, currency varchar, units bigint, fee bigint, "
-		"item_count bigint, sku varchar, name varchar, os varchar, "
-		"app_version varchar, ip varchar, idempotency_key varchar, "
-		"captured boolean, risk_score double, trace_id blob)");
-	if (duck->appender_create(duck->connection, NULL, "ev", &appender) !=
-		0) {
-		bench_die("duckdb_appender_create()");
-	}
-	for (int i = 0; i < EVENTS; i++) {
-		Bench__Flat *flat =
-			bench__flat__unpack(NULL, flats[i].size, flats[i].data);
-
-		append_row(duck, appender, flat);
-		bench__flat__free_unpacked(flat, NULL);
-	}
-	duck->appender_destroy(&appender);
+	peer->fill(peer->duck, peer->events, EVENTS);
 	(void)snprintf(sql, sizeof(sql),
 		"COPY ev TO '%s' (FORMAT parquet, CODEC '%s')", out_path,
 		peer->codec);
-	duck_run(duck, sql);
-	peer->bytes = size_of_out();
+	duck_run(peer->duck, sql);
+	peer->bytes = out_size() / EVENTS;
 	return (cpu_now() - start) / EVENTS;
 }
 
@@ -392,27 +291,53 @@ static double peak_mib(void)
 	return (double)usage.ru_maxrss / 1024;
 }
 
-static void compare(struct ours *ours, struct duck *duck, const char *name,
+static void print_file(double ours, double theirs)
+{
+	printf("bytes of a row: %.1f, DuckDB's %.1f\n", ours, theirs);
+	bench_value("its file, times DuckDB's", "", ours / theirs, 1.10);
+}
+
+static void compare_flat(struct ours *ours, struct duck *duck, const char *name,
 	dp_compression compression)
 {
 	struct plain plain = {.compression = compression};
-	struct peer peer = {.duck = duck, .codec = name};
+	struct peer peer = {.duck = duck,
+		.fill = duck_fill_flat,
+		.events = flats,
+		.codec = name};
 	bench_side sides[] = {{"ours", run_ours, ours, 0},
 		{"plain columns", run_plain, &plain, 2.0},
 		{"protobuf-c, DuckDB's appender and COPY", run_peer, &peer,
 			1.0 / 3}};
-	size_t count = duck != NULL ? 3 : 2;
 	char what[100];
 
 	ours->compression = compression;
 	(void)snprintf(what, sizeof(what),
 		"a row of 20 columns from wire bytes to Parquet, %s", name);
-	bench_compare(what, "ns", ROUNDS, sides, count);
+	bench_compare(what, "ns", ROUNDS, sides, duck != NULL ? 3 : 2);
 	if (duck != NULL) {
-		printf("bytes of a row: %.1f, DuckDB's %.1f\n", ours->bytes,
-			peer.bytes);
-		bench_value("its file, times DuckDB's", "",
-			ours->bytes / peer.bytes, 1.10);
+		print_file(ours->bytes, peer.bytes);
+	}
+}
+
+static void compare_nested(struct ours *ours, struct duck *duck,
+	const char *name, dp_compression compression)
+{
+	struct peer peer = {.duck = duck,
+		.fill = duck_fill_nested,
+		.events = payments,
+		.codec = name};
+	bench_side sides[] = {{"ours", run_ours, ours, 0},
+		{"protobuf-c, DuckDB's appender and COPY", run_peer, &peer,
+			1.0 / 3}};
+	char what[100];
+
+	ours->compression = compression;
+	(void)snprintf(what, sizeof(what),
+		"a whole payment from wire bytes to Parquet, %s", name);
+	bench_compare(what, "ns", ROUNDS, sides, duck != NULL ? 2 : 1);
+	if (duck != NULL) {
+		print_file(ours->bytes, peer.bytes);
 	}
 }
 
@@ -421,13 +346,12 @@ int main(void)
 	static struct ours flat = {.events = flats};
 	static struct ours nested = {
 		.events = payments, .compression = DP_COMPRESSION_ZSTD};
-	static struct duck duck;
+	static struct duck library;
+	struct duck *duck;
 	char folder[256];
 	double before;
-	bool has_duck;
 
-	bench_mkdir(folder, sizeof(folder));
-	(void)snprintf(out_path, sizeof(out_path), "%s/out.parquet", folder);
+	out_make(folder, sizeof(folder), "out.parquet");
 	payment_make(payments, EVENTS);
 	make_flats();
 	for (int i = 0; i < COLUMNS; i++) {
@@ -437,17 +361,17 @@ int main(void)
 	open_ours(&nested, PAYMENT_SET, "bench.Payment");
 
 	before = peak_mib();
-	printf("a whole payment from wire bytes to Parquet, zstd: %.0f ns\n",
-		run_ours(&nested));
+	(void)run_ours(&nested);
 	(void)run_ours(&flat);
 	bench_value("memory above the input", "MiB", peak_mib() - before, 80);
-	has_duck = duck_open(&duck);
-	if (!has_duck) {
+	duck = duck_open(&library) ? &library : NULL;
+	if (duck == NULL) {
 		printf("DP_LIBDUCKDB names no library: without that peer\n");
 	}
-	compare(&flat, has_duck ? &duck : NULL, "zstd", DP_COMPRESSION_ZSTD);
-	compare(&flat, has_duck ? &duck : NULL, "snappy",
-		DP_COMPRESSION_SNAPPY);
+	compare_flat(&flat, duck, "zstd", DP_COMPRESSION_ZSTD);
+	compare_flat(&flat, duck, "snappy", DP_COMPRESSION_SNAPPY);
+	compare_nested(&nested, duck, "zstd", DP_COMPRESSION_ZSTD);
+	compare_nested(&nested, duck, "snappy", DP_COMPRESSION_SNAPPY);
 	bench_rmdir(folder);
 	return 0;
 }
