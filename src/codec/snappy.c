@@ -95,6 +95,18 @@ static size_t same_bytes(
 	return (size_t)(p - start);
 }
 
+/* The same where sixteen bytes may be read and written. */
+static uint8_t *put_short_literal(
+	uint8_t *dst, const uint8_t *from, size_t size)
+{
+	if (size > 16) {
+		return put_literal(dst, from, size);
+	}
+	*dst = (uint8_t)((size - 1) << 2 | LITERAL);
+	memcpy(dst + 1, from, 16);
+	return dst + 1 + size;
+}
+
 /* From p on, the next place whose four bytes stood before; NULL if none does. */
 static const uint8_t *find(dpi_snappy *snappy, unsigned bits,
 	const uint8_t *base, const uint8_t *p, const uint8_t *limit,
@@ -131,7 +143,7 @@ static uint8_t *put_fragment(dpi_snappy *snappy, unsigned bits,
 		size_t same = 4 + same_bytes(match + 4, p + 4, end);
 
 		if (p > kept) {
-			dst = put_literal(dst, kept, (size_t)(p - kept));
+			dst = put_short_literal(dst, kept, (size_t)(p - kept));
 		}
 		dst = put_copy(dst, (size_t)(p - match), same);
 		p += same;

@@ -3,6 +3,16 @@
 
 #include <stdlib.h>
 
+static void raise_peak(struct test_heap *heap, size_t live)
+{
+	size_t peak = __atomic_load_n(&heap->peak_bytes, __ATOMIC_RELAXED);
+
+	while (live > peak &&
+		!__atomic_compare_exchange_n(&heap->peak_bytes, &peak, live,
+			true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+	}
+}
+
 static void *heap_alloc(void *user, size_t size)
 {
 	struct test_heap *heap = user;
@@ -16,7 +26,9 @@ static void *heap_alloc(void *user, size_t size)
 	}
 	block = malloc(size);
 	if (block != NULL) {
-		__atomic_fetch_add(&heap->live_bytes, size, __ATOMIC_RELAXED);
+		raise_peak(heap,
+			__atomic_add_fetch(
+				&heap->live_bytes, size, __ATOMIC_RELAXED));
 		__atomic_fetch_add(&heap->live_blocks, 1, __ATOMIC_RELAXED);
 	}
 	return block;

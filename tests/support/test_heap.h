@@ -15,8 +15,9 @@ struct test_heap {
 	dp_allocator alloc; /* give &heap.alloc to the code under test */
 	size_t live_bytes;  /* 0 at the end, or there is a leak */
 	size_t live_blocks;
-	long made;    /* allocations asked for so far */
-	long fail_at; /* -1: never */
+	size_t peak_bytes; /* the most that was outstanding; set it to begin */
+	long made;         /* allocations asked for so far */
+	long fail_at;      /* -1: never */
 	bool for_ever;
 };
 
