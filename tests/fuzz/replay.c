@@ -18,6 +18,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define INPUT_MAX (1u << 20)
 #define MUTATIONS 2000
 
+/* Long inputs, which take longer, are changed less often. */
+#define LONG_BYTES 8192
+#define MUTATIONS_LONG 200
+
 static uint64_t next_random(uint64_t *seed)
 {
 	*seed ^= *seed << 13;
@@ -60,6 +64,7 @@ static void replay(const char *path, uint64_t round)
 	FILE *file = fopen(path, "rb");
 	uint64_t seed = 88172645463325252 + round;
 	size_t size;
+	int count;
 
 	if (file == NULL) {
 		perror(path);
@@ -67,8 +72,9 @@ static void replay(const char *path, uint64_t round)
 	}
 	size = fread(data, 1, sizeof(data), file);
 	fclose(file);
+	count = size > LONG_BYTES ? MUTATIONS_LONG : MUTATIONS;
 	run(data, size);
-	for (int i = 0; size > 0 && i < MUTATIONS; i++) {
+	for (int i = 0; size > 0 && i < count; i++) {
 		run_mutated(data, size, &seed);
 	}
 }
@@ -112,7 +118,7 @@ int main(int argc, char **argv)
 	do {
 		count = replay_all(argv[1], round++);
 	} while (time(NULL) < end);
-	printf("%d inputs, each %llu times\n", count,
-		(unsigned long long)round * (MUTATIONS + 1));
+	printf("%d inputs, in %llu rounds of up to %d changes\n", count,
+		(unsigned long long)round, MUTATIONS);
 	return count > 0 ? 0 : 1;
 }
