@@ -2,7 +2,6 @@
 #include "log_dump.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,8 +205,9 @@ static bool parse_number(const char *text, uint64_t most, uint64_t *ret)
 		*ret <= most;
 }
 
-static bool parse_option(struct dump *dump, int option, const char *value)
+static bool take_option(void *user, int option, char *value)
 {
+	struct dump *dump = user;
 	uint64_t number;
 
 	switch (option) {
@@ -227,7 +227,8 @@ static bool parse_option(struct dump *dump, int option, const char *value)
 	case 'P':
 		return log_line_parse_payload(&dump->line, value);
 	default:
-		return false;
+		dump->line.is_json = true;
+		return true;
 	}
 }
 
@@ -240,29 +241,14 @@ static int run(const struct verb *verb, int argc, char **argv)
 		{"payload", required_argument, NULL, 'P'},
 		{"registry", required_argument, NULL, 'r'},
 		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
+		{"help", no_argument, NULL, OPTION_HELP},
 		{NULL, 0, NULL, 0},
 	};
 	struct dump dump = {.verb = verb, .count = UINT64_MAX};
-	int index;
-	int option;
-
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
-		if (option == 'h') {
-			(void)fputs(verb->help, stdout);
-			return EXIT_CLEAN;
-		}
-		if (option == 'j') {
-			dump.line.is_json = true;
-		} else if (option == '?') {
-			return verb_misused(verb,
-				"%s is no option, or lacks its value",
-				argv[optind - 1]);
-		} else if (!parse_option(&dump, option, optarg)) {
-			return verb_misused(verb, "--%s cannot be %s",
-				options[index].name, optarg);
-		}
+	int status =
+		verb_options(verb, argc, argv, options, take_option, &dump);
+	if (status != GO_ON) {
+		return status;
 	}
 	if (optind + 2 != argc) {
 		return verb_misused(verb, "give a directory and a topic");

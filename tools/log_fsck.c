@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log_fsck.h"
 
-#include <getopt.h>
 #include <string.h>
 #include <stdio.h>
 
@@ -32,8 +31,9 @@ static const char HELP[] =
 struct fsck {
 	struct log_files log;
 	struct report report;
-	const char *const *topics; /* that were asked for */
-	size_t topic_count;        /* 0: all */
+	const char **topics; /* that were asked for */
+	size_t topic_count;  /* 0: all */
+	bool is_json;
 };
 
 /* The partition that is being checked. */
@@ -197,8 +197,8 @@ static void report_no_identity(struct report *report, dp_error **err)
 	dpi_error_clear(err);
 }
 
-static int check(struct fsck *fsck, const struct verb *verb,
-	const char *directory, bool is_json)
+static int check(
+	struct fsck *fsck, const struct verb *verb, const char *directory)
 {
 	dp_error *err = NULL;
 	int status;
@@ -208,7 +208,7 @@ static int check(struct fsck *fsck, const struct verb *verb,
 	if (st != DP_OK && st != DP_ECORRUPT) {
 		return verb_failed(verb, err);
 	}
-	report_init(&fsck->report, is_json);
+	report_init(&fsck->report, fsck->is_json);
 	if (st == DP_OK) {
 		st = check_log(fsck, &err);
 		log_files_close(&fsck->log);
@@ -231,6 +231,18 @@ static int check(struct fsck *fsck, const struct verb *verb,
 	return status;
 }
 
+static bool take_option(void *user, int option, char *value)
+{
+	struct fsck *fsck = user;
+
+	if (option == 't') {
+		fsck->topics[fsck->topic_count++] = value;
+	} else {
+		fsck->is_json = true;
+	}
+	return true;
+}
+
 /* topics has room for all arguments. */
 static int run_with(
 	const struct verb *verb, int argc, char **argv, const char **topics)
@@ -238,30 +250,14 @@ static int run_with(
 	static const struct option options[] = {
 		{"topic", required_argument, NULL, 't'},
 		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
+		{"help", no_argument, NULL, OPTION_HELP},
 		{NULL, 0, NULL, 0},
 	};
 	struct fsck fsck = {.topics = topics};
-	bool is_json = false;
-	int option;
-
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 't':
-			topics[fsck.topic_count++] = optarg;
-			break;
-		case 'j':
-			is_json = true;
-			break;
-		case 'h':
-			(void)fputs(verb->help, stdout);
-			return EXIT_CLEAN;
-		default:
-			return verb_misused(verb,
-				"%s is no option, or lacks its value",
-				argv[optind - 1]);
-		}
+	int status =
+		verb_options(verb, argc, argv, options, take_option, &fsck);
+	if (status != GO_ON) {
+		return status;
 	}
 	if (optind + 1 != argc) {
 		return verb_misused(verb, "give one directory");
@@ -272,7 +268,7 @@ static int run_with(
 				verb, "%s is no name of a topic", topics[i]);
 		}
 	}
-	return check(&fsck, verb, argv[optind], is_json);
+	return check(&fsck, verb, argv[optind]);
 }
 
 static int run(const struct verb *verb, int argc, char **argv)

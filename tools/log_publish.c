@@ -2,7 +2,6 @@
 #include "log_publish.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,8 +173,9 @@ static int publish_all(struct publishing *p)
 	return status;
 }
 
-static bool parse_option(struct publishing *p, int option, char *value)
+static bool take_option(void *user, int option, char *value)
 {
+	struct publishing *p = user;
 	unsigned long version;
 	char *end;
 
@@ -208,28 +208,13 @@ static int run(const struct verb *verb, int argc, char **argv)
 		{"version", required_argument, NULL, 'v'},
 		{"source", required_argument, NULL, 's'},
 		{"ignore-unknown", no_argument, NULL, 'i'},
-		{"help", no_argument, NULL, 'h'},
+		{"help", no_argument, NULL, OPTION_HELP},
 		{NULL, 0, NULL, 0},
 	};
 	struct publishing p = {.verb = verb, .source = "datapipe"};
-	int index;
-	int option;
-
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
-		if (option == 'h') {
-			(void)fputs(verb->help, stdout);
-			return EXIT_CLEAN;
-		}
-		if (option == '?') {
-			return verb_misused(verb,
-				"%s is no option, or lacks its value",
-				argv[optind - 1]);
-		}
-		if (!parse_option(&p, option, optarg)) {
-			return verb_misused(verb, "--%s cannot be %s",
-				options[index].name, optarg);
-		}
+	int status = verb_options(verb, argc, argv, options, take_option, &p);
+	if (status != GO_ON) {
+		return status;
 	}
 	if (optind + 2 != argc || p.registry_address == NULL ||
 		p.type == NULL) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "schema_check.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -254,8 +253,10 @@ out:
 	return status;
 }
 
-static bool parse_option(struct check *check, int option, const char *value)
+static bool take_option(void *user, int option, char *value)
 {
+	struct check *check = user;
+
 	switch (option) {
 	case 'm':
 		for (dp_compat_mode m = 0; m <= DP_COMPAT_FULL; m++) {
@@ -299,28 +300,14 @@ static int run(const struct verb *verb, int argc, char **argv)
 		{"for", required_argument, NULL, 'f'},
 		{"table", required_argument, NULL, 'n'},
 		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
+		{"help", no_argument, NULL, OPTION_HELP},
 		{NULL, 0, NULL, 0},
 	};
 	struct check check = {.verb = verb, .mode = DP_COMPAT_BACKWARD};
-	int index = 0;
-	int option;
-
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
-		if (option == 'h') {
-			(void)fputs(verb->help, stdout);
-			return EXIT_CLEAN;
-		}
-		if (option == '?') {
-			return verb_misused(verb,
-				"%s is no option, or lacks its value",
-				argv[optind - 1]);
-		}
-		if (!parse_option(&check, option, optarg)) {
-			return verb_misused(verb, "--%s cannot be %s",
-				options[index].name, optarg);
-		}
+	int status =
+		verb_options(verb, argc, argv, options, take_option, &check);
+	if (status != GO_ON) {
+		return status;
 	}
 	if (optind + 2 != argc) {
 		return verb_misused(verb, "give an old and a new version");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "schema_columns.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -71,12 +70,14 @@ static const struct option OPTIONS[] = {
 	{"type", required_argument, NULL, 't'},
 	{"table", required_argument, NULL, 'n'},
 	{"registry", required_argument, NULL, 'r'},
-	{"help", no_argument, NULL, 'h'},
+	{"help", no_argument, NULL, OPTION_HELP},
 	{NULL, 0, NULL, 0},
 };
 
-static bool take_option(struct columns *columns, int option, const char *value)
+static bool take_option(void *user, int option, char *value)
 {
+	struct columns *columns = user;
+
 	switch (option) {
 	case 'f':
 		return schema_plan_parse(&columns->plan, value);
@@ -95,22 +96,10 @@ static bool take_option(struct columns *columns, int option, const char *value)
 static int run(const struct verb *verb, int argc, char **argv)
 {
 	struct columns columns = {.verb = verb};
-	int option;
-
-	while ((option = getopt_long(argc, argv, ":", OPTIONS, NULL)) != -1) {
-		if (option == 'h') {
-			(void)fputs(HELP, stdout);
-			return EXIT_CLEAN;
-		}
-		if (option == '?' || option == ':') {
-			return verb_misused(verb,
-				"%s: no such option, or without its value",
-				argv[optind - 1]);
-		}
-		if (!take_option(&columns, option, optarg)) {
-			return verb_misused(
-				verb, "'%s' is no destination", optarg);
-		}
+	int status =
+		verb_options(verb, argc, argv, OPTIONS, take_option, &columns);
+	if (status != GO_ON) {
+		return status;
 	}
 	if (columns.plan.kind == 0 || columns.type == NULL ||
 		argc - optind != 1) {

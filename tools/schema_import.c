@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "schema_import.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -93,13 +92,14 @@ static const struct option OPTIONS[] = {
 	{"subject", required_argument, NULL, 's'},
 	{"timeout", required_argument, NULL, 't'},
 	{"protoc", required_argument, NULL, 'p'},
-	{"help", no_argument, NULL, 'h'},
+	{"help", no_argument, NULL, OPTION_HELP},
 	{NULL, 0, NULL, 0},
 };
 
 /* False: it was not a number of seconds. */
-static bool take_option(struct import *import, int option, const char *value)
+static bool take_option(void *user, int option, char *value)
 {
+	struct import *import = user;
 	char *end = NULL;
 	double seconds;
 
@@ -130,23 +130,10 @@ static int run(const struct verb *verb, int argc, char **argv)
 	struct import import = {.verb = verb,
 		.protoc = {.program = "protoc"},
 		.opts = DP_CONFLUENT_OPTIONS_INIT};
-	int option;
-
-	while ((option = getopt_long(argc, argv, ":", OPTIONS, NULL)) != -1) {
-		if (option == 'h') {
-			(void)fputs(HELP, stdout);
-			return EXIT_CLEAN;
-		}
-		if (option == '?' || option == ':') {
-			return verb_misused(verb,
-				"%s: no such option, or "
-				"without its value",
-				argv[optind - 1]);
-		}
-		if (!take_option(&import, option, optarg)) {
-			return verb_misused(
-				verb, "'%s' is no number of seconds", optarg);
-		}
+	int status =
+		verb_options(verb, argc, argv, OPTIONS, take_option, &import);
+	if (status != GO_ON) {
+		return status;
 	}
 	if (import.url == NULL || argc - optind != 1) {
 		return verb_misused(

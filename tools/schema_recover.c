@@ -2,7 +2,6 @@
 #include "schema_recover.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,43 +213,37 @@ static const struct option OPTIONS[] = {
 	{"at", required_argument, NULL, 'a'},
 	{"hex", no_argument, NULL, 'x'},
 	{"registry", required_argument, NULL, 'r'},
-	{"help", no_argument, NULL, 'h'},
+	{"help", no_argument, NULL, OPTION_HELP},
 	{NULL, 0, NULL, 0},
 };
 
-static void take_option(struct recover *recover, int option, const char *value)
+static bool take_option(void *user, int option, char *value)
 {
+	struct recover *recover = user;
+
 	switch (option) {
 	case 't':
 		recover->type = value;
-		break;
+		return true;
 	case 'a':
 		recover->at = value;
-		break;
+		return true;
 	case 'x':
 		recover->is_hex = true;
-		break;
+		return true;
 	default:
 		recover->registry = value;
+		return true;
 	}
 }
 
 static int run(const struct verb *verb, int argc, char **argv)
 {
 	struct recover recover = {.verb = verb};
-	int option;
-
-	while ((option = getopt_long(argc, argv, ":", OPTIONS, NULL)) != -1) {
-		if (option == 'h') {
-			(void)fputs(HELP, stdout);
-			return EXIT_CLEAN;
-		}
-		if (option == '?' || option == ':') {
-			return verb_misused(verb,
-				"%s: no such option, or without its value",
-				argv[optind - 1]);
-		}
-		take_option(&recover, option, optarg);
+	int status =
+		verb_options(verb, argc, argv, OPTIONS, take_option, &recover);
+	if (status != GO_ON) {
+		return status;
 	}
 	if (recover.type == NULL || argc - optind != 1) {
 		return verb_misused(

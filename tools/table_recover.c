@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "table_recover.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -162,21 +161,24 @@ static const struct option OPTIONS[] = {
 	{"type", required_argument, NULL, 't'},
 	{"table", required_argument, NULL, 'n'},
 	{"registry", required_argument, NULL, 'r'},
-	{"help", no_argument, NULL, 'h'},
+	{"help", no_argument, NULL, OPTION_HELP},
 	{NULL, 0, NULL, 0},
 };
 
-static void take_option(struct recover *recover, int option, const char *value)
+static bool take_option(void *user, int option, char *value)
 {
+	struct recover *recover = user;
+
 	switch (option) {
 	case 't':
 		recover->type = value;
-		break;
+		return true;
 	case 'n':
 		recover->table = value;
-		break;
+		return true;
 	default:
 		recover->registry = value;
+		return true;
 	}
 }
 
@@ -184,19 +186,10 @@ static int run(const struct verb *verb, int argc, char **argv)
 {
 	struct recover recover = {
 		.verb = verb, .has_progress = isatty(STDERR_FILENO) == 1};
-	int option;
-
-	while ((option = getopt_long(argc, argv, ":", OPTIONS, NULL)) != -1) {
-		if (option == 'h') {
-			(void)fputs(HELP, stdout);
-			return EXIT_CLEAN;
-		}
-		if (option == '?' || option == ':') {
-			return verb_misused(verb,
-				"%s: no such option, or without its value",
-				argv[optind - 1]);
-		}
-		take_option(&recover, option, optarg);
+	int status =
+		verb_options(verb, argc, argv, OPTIONS, take_option, &recover);
+	if (status != GO_ON) {
+		return status;
 	}
 	if (recover.type == NULL || argc - optind != 2) {
 		return verb_misused(verb,

@@ -18,6 +18,31 @@ int verb_misused(const struct verb *verb, const char *fmt, ...)
 	return EXIT_UNABLE;
 }
 
+int verb_options(const struct verb *verb, int argc, char **argv,
+	const struct option *options, verb_take_fn take, void *user)
+{
+	int index = 0;
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
+		if (option == OPTION_HELP) {
+			(void)fputs(verb->help, stdout);
+			return EXIT_CLEAN;
+		}
+		if (option == '?') {
+			return verb_misused(verb,
+				"%s is no option, or lacks its value",
+				argv[optind - 1]);
+		}
+		if (!take(user, option, optarg)) {
+			return verb_misused(verb, "--%s cannot be %s",
+				options[index].name, optarg);
+		}
+	}
+	return GO_ON;
+}
+
 int verb_failed(const struct verb *verb, dp_error *err)
 {
 	(void)fprintf(

@@ -2,6 +2,9 @@
 #ifndef VERB_H
 #define VERB_H
 
+#include <getopt.h>
+#include <stdbool.h>
+
 #include <datapipe/status.h>
 
 /* What all verbs of the command have in common: how they end, and complain. */
@@ -19,6 +22,21 @@ struct verb {
 	/* argv[0] is the verb's last word. Returns one of EXIT_*. */
 	int (*run)(const struct verb *verb, int argc, char **argv);
 };
+
+/* Takes an option with its value, or NULL; false: it cannot have that value. */
+typedef bool (*verb_take_fn)(void *user, int option, char *value);
+
+enum {
+	GO_ON = -1,
+	OPTION_HELP = 'h' /* --help, which no verb has to take */
+};
+
+/*
+ * Has each option taken, and prints what is wrong, or help. Returns GO_ON, and
+ * the arguments begin at argv[optind]; or how the verb ends.
+ */
+int verb_options(const struct verb *verb, int argc, char **argv,
+	const struct option *options, verb_take_fn take, void *user);
 
 /* Prints what is wrong with the arguments. Returns EXIT_UNABLE. */
 DP_PRINTF(2, 3)

@@ -186,7 +186,7 @@ class Columns(unittest.TestCase):
 
     def test_wrong_usage_is_no_answer(self):
         self.make('syntax = "proto3"; package m; message M {}')
-        self.assertIn("destination", self.print_columns("oracle", "m.M", status=2))
+        self.assertIn("--for cannot be oracle", self.print_columns("oracle", "m.M", status=2))
         self.assertIn("m.N", self.print_columns("avro", "m.N", status=2))
 
 
