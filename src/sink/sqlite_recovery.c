@@ -314,17 +314,17 @@ static dp_status read_row(dp_sqlite_recovery *r, dp_error **err)
 	return DP_OK;
 }
 
-static dp_status fail(const dp_sqlite_recovery *r, int rc, dp_error **err)
+static dp_status fail(const dp_sqlite_recovery *r, dp_error **err)
 {
-	return dpi_sqlite_db_fail(&r->db,
-		rc == SQLITE_OK ? sqlite3_extended_errcode(r->db.handle) : rc,
-		err);
+	return dpi_sqlite_db_fail(
+		&r->db, sqlite3_extended_errcode(r->db.handle), err);
 }
 
 static dp_status update_row(
 	dp_sqlite_recovery *r, int64_t rowid, dp_error **err)
 {
 	int rc = sqlite3_bind_int64(r->update, (int)r->count + 1, rowid);
+	dp_status st;
 
 	for (size_t i = 0; i < r->count; i++) {
 		rc |= dpi_sqlite_bind_cell(r->update, (int)i + 1, &r->cells[i]);
@@ -332,8 +332,9 @@ static dp_status update_row(
 	if (rc == SQLITE_OK) {
 		rc = sqlite3_step(r->update);
 	}
+	st = rc == SQLITE_DONE ? DP_OK : fail(r, err);
 	(void)sqlite3_reset(r->update);
-	return rc == SQLITE_DONE ? DP_OK : fail(r, rc, err);
+	return st;
 }
 
 static void refuse(dp_sqlite_recovery *r, dp_sqlite_recovery_report *report,
@@ -405,8 +406,11 @@ static dp_status recover_rows(dp_sqlite_recovery *r,
 		st = recover_row(r, report, err);
 		rc = st == DP_OK ? sqlite3_step(r->select) : rc;
 	}
+	if (st == DP_OK && rc != SQLITE_DONE) {
+		st = fail(r, err);
+	}
 	(void)sqlite3_reset(r->select);
-	return st != DP_OK || rc == SQLITE_DONE ? st : fail(r, rc, err);
+	return st;
 }
 
 static dp_status step(dp_sqlite_recovery *r, dp_error **err)
