@@ -3,8 +3,6 @@
 
 #include "base/bytes.h"
 
-#include <string.h>
-
 #define WRITER_LOW_BITS 22
 #define MASK(bits) ((UINT64_C(1) << (bits)) - 1)
 
@@ -49,9 +47,9 @@ uint64_t dpi_uuid_seq(const uint8_t *uuid)
 	return load_be64(uuid + 8) & MASK(DPI_SEQ_BITS);
 }
 
-/* The eight digits of four bytes, in network order: each nibble spread to a
- * byte of its own, then '0' or 'a' - 10 added to all of them at once. */
-static void put_digits(char *text, uint64_t four)
+/* The eight digits of four bytes, the first in the highest byte: each nibble
+ * spread to a byte of its own, then '0' or 'a' - 10 added to all at once. */
+static uint64_t digits_of(uint64_t four)
 {
 	uint64_t n = four;
 	uint64_t letters;
@@ -61,25 +59,33 @@ static void put_digits(char *text, uint64_t four)
 	n = (n | n << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f);
 	letters = (n + UINT64_C(0x0606060606060606)) >> 4 &
 		UINT64_C(0x0101010101010101);
-	store_be64((uint8_t *)text,
-		n + UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10));
+	return n + UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
 }
 
+static void put_eight(char *text, uint64_t digits)
+{
+	store_be64((uint8_t *)text, digits);
+}
+
+static void put_four(char *text, uint64_t digits)
+{
+	dpi_store_u32((uint8_t *)text, __builtin_bswap32((uint32_t)digits));
+}
+
+/* From registers: to read back what was just written waits for the writes. */
 void dpi_uuid_format(char *text, const uint8_t *uuid)
 {
 	uint64_t high = load_be64(uuid);
 	uint64_t low = load_be64(uuid + 8);
-	char digits[2 * DPI_UUID_SIZE];
+	uint64_t second = digits_of(high & MASK(32));
+	uint64_t third = digits_of(low >> 32);
 
-	put_digits(digits, high >> 32);
-	put_digits(digits + 8, high & MASK(32));
-	put_digits(digits + 16, low >> 32);
-	put_digits(digits + 24, low & MASK(32));
-	memcpy(text, digits, 8);
-	memcpy(text + 9, digits + 8, 4);
-	memcpy(text + 14, digits + 12, 4);
-	memcpy(text + 19, digits + 16, 4);
-	memcpy(text + 24, digits + 20, 12);
+	put_eight(text, digits_of(high >> 32));
+	put_four(text + 9, second >> 32);
+	put_four(text + 14, second);
+	put_four(text + 19, third >> 32);
+	put_four(text + 24, third);
+	put_eight(text + 28, digits_of(low & MASK(32)));
 	text[8] = text[13] = text[18] = text[23] = '-';
 	text[DPI_UUID_TEXT] = '\0';
 }
