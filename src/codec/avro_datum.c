@@ -313,9 +313,12 @@ static bool put_scanned(dpi_coder *coder, dpi_output *output,
 static bool put_record(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_node *node, dpi_run pieces)
 {
-	return coder->is_straight
-		? dpi_datum_straight(coder, output, node, pieces)
-		: put_scanned(coder, output, node, pieces);
+	if (!coder->is_straight) {
+		return put_scanned(coder, output, node, pieces);
+	}
+	return pieces.next == 0 &&
+		dpi_datum_straight(coder, output, node,
+			coder->wire + pieces.start, coder->wire + pieces.end);
 }
 
 static bool encode_once(const dpi_plan *plan, dpi_coder *coder,

@@ -32,6 +32,14 @@ static inline bool put_absent(
 	return put_default(coder, output, f);
 }
 
+static inline bool put_piece(dpi_coder *coder, dpi_output *output,
+	const dpi_plan_field *f, const dpi_slot *slot)
+{
+	const uint8_t *p = coder->wire + slot->start;
+
+	return dpi_datum_straight(coder, output, f->child, p, p + slot->size);
+}
+
 /* The kinds that most fields are of; there is DPI_DATUM_ROOM. */
 static inline bool put_value(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_field *f, const dpi_slot *slot)
@@ -57,8 +65,7 @@ static inline bool put_value(dpi_coder *coder, dpi_output *output,
 		return dpi_datum_enum(
 			output, f->enumeration, (int32_t)slot->bits);
 	case DPI_KIND_RECORD:
-		return dpi_datum_straight(coder, output, f->child,
-			(dpi_run){slot->start, slot->start + slot->size, 0});
+		return put_piece(coder, output, f, slot);
 	default:
 		return dpi_datum_value(coder, output, f, slot);
 	}
@@ -76,8 +83,7 @@ static inline bool put_inner(dpi_coder *coder, dpi_output *output,
 	const dpi_plan_field *f, const dpi_slot *slot)
 {
 	return f->kind == DPI_KIND_RECORD
-		? dpi_datum_straight(coder, output, f->child,
-			  (dpi_run){slot->start, slot->start + slot->size, 0})
+		? put_piece(coder, output, f, slot)
 		: dpi_datum_value(coder, output, f, slot);
 }
 
@@ -297,16 +303,15 @@ static inline bool put_end(
 }
 
 bool dpi_datum_straight(dpi_coder *coder, dpi_output *output,
-	const dpi_plan_node *node, dpi_run piece)
+	const dpi_plan_node *node, const uint8_t *p, const uint8_t *end)
 {
 	dpi_frame *frame = dpi_coder_enter(coder, node);
 	const dpi_plan_field *f;
 
-	if (frame == NULL || piece.next != 0) {
+	if (frame == NULL) {
 		return false;
 	}
-	f = put_fields(coder, output, frame, coder->wire + piece.start,
-		coder->wire + piece.end);
+	f = put_fields(coder, output, frame, p, end);
 	if (f == NULL) {
 		return false;
 	}

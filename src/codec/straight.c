@@ -55,11 +55,15 @@ static int compare_texts(dp_bytes a, dp_bytes b)
 	return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
-/* Puts an entry where its key belongs, or in place of the one that has it. */
-static size_t insert(const dpi_coder *coder, dpi_entry *entries, size_t count,
-	const dpi_entry *added)
+/*
+ * Moves the entry behind count others to where its key belongs, or in place of
+ * the one that has it. Most are there: to copy what was just written waits for
+ * the writes.
+ */
+static size_t settle(const dpi_coder *coder, dpi_entry *entries, size_t count)
 {
-	dp_bytes key = dpi_value_bytes(coder, &added->key);
+	const dpi_entry *last = &entries[count];
+	dp_bytes key = dpi_value_bytes(coder, &last->key);
 	size_t k = count;
 
 	while (k > 0) {
@@ -67,7 +71,7 @@ static size_t insert(const dpi_coder *coder, dpi_entry *entries, size_t count,
 			key, dpi_value_bytes(coder, &entries[k - 1].key));
 
 		if (order == 0) {
-			entries[k - 1] = *added;
+			entries[k - 1] = *last;
 			return count;
 		}
 		if (order > 0) {
@@ -75,8 +79,13 @@ static size_t insert(const dpi_coder *coder, dpi_entry *entries, size_t count,
 		}
 		k--;
 	}
-	memmove(entries + k + 1, entries + k, (count - k) * sizeof(*entries));
-	entries[k] = *added;
+	if (k < count) {
+		dpi_entry added = *last;
+
+		memmove(entries + k + 1, entries + k,
+			(count - k) * sizeof(*entries));
+		entries[k] = added;
+	}
 	return count + 1;
 }
 
@@ -94,13 +103,11 @@ size_t dpi_straight_entries(const dpi_coder *coder, const dpi_plan_node *node,
 	uint32_t tag;
 
 	while (p != end) {
-		dpi_entry added;
-
-		p = read_entry(coder, node, p, end, &added);
+		p = read_entry(coder, node, p, end, &entries[count]);
 		if (p == NULL) {
 			return 0;
 		}
-		count = insert(coder, entries, count, &added);
+		count = settle(coder, entries, count);
 		p = p < end ? dpi_wire_get_tag(p, end, &tag) : p;
 	}
 	return count;
