@@ -18,14 +18,17 @@
 /*
  * A record of the log:
  *   u32 size of what follows the checksum, u32 its CRC-32C
+ *   in the log behind a route: u64 key of the source, u64 offset in it
  *   with columns: id[16], varint size and type, varint size and source
  *   payload
  */
 
 enum { MEGABYTE = 1 << 20, BLOCK = 65536, ROOM = 16384, HEAD = 8 };
+enum { PLACE = 16 };
 enum { ABSENT_BEFORE = 2, ABSENT_BEHIND = 3, SYNC_SIZE = 16 };
 
 #define WRITER 0x2aaaaaaaau /* of 34 bits, as ours are */
+#define SOURCE 0x2aaaaaaaaaaaaaaau
 #define CONTENT_TYPE "application/protobuf"
 
 struct out {
@@ -47,7 +50,7 @@ struct work {
 	ZSTD_CCtx *zstd;
 	int64_t append_ms;
 	uint64_t offset;
-	struct out log, lake, avro;
+	struct out log, routed, lake, avro;
 	struct block lake_block, avro_block;
 	uint8_t in[MEGABYTE];
 };
@@ -127,14 +130,21 @@ static size_t put_record(struct work *w, uint8_t *out, size_t number)
 	return HEAD + size;
 }
 
+static void appended(struct work *w, struct out *log, size_t size)
+{
+	log->used += size;
+	if (log->used >= MEGABYTE) {
+		sync_out(log);
+		w->append_ms = now_ms();
+	}
+}
+
 static void append_all(struct work *w)
 {
 	for (size_t i = 0; i < w->job->count; i++) {
-		w->log.used += put_record(w, w->log.data + w->log.used, i);
-		if (w->log.used >= MEGABYTE) {
-			sync_out(&w->log);
-			w->append_ms = now_ms();
-		}
+		uint8_t *end = w->log.data + w->log.used;
+
+		appended(w, &w->log, put_record(w, end, i));
 	}
 	sync_out(&w->log);
 }
@@ -244,11 +254,21 @@ static dp_bytes take_text(const uint8_t **p, const uint8_t *end)
 	return dpi_bytes(text, size);
 }
 
-static struct event take_apart(
-	const struct work *w, const uint8_t *p, const uint8_t *end)
+static void check(const uint8_t *record, uint32_t size)
 {
+	if (dpi_crc32c(0, record + HEAD, size) != dpi_load_u32(record + 4)) {
+		bench_die("checksum");
+	}
+}
+
+static struct event take_apart(
+	const struct work *w, const uint8_t *record, uint32_t size)
+{
+	const uint8_t *p = record + HEAD + (w->job->has_route ? PLACE : 0);
+	const uint8_t *end = record + HEAD + size;
 	struct event ev = {.id = p};
 
+	check(record, size);
 	if (w->job->has_columns) {
 		p += DPI_UUID_SIZE;
 		ev.type = take_text(&p, end);
@@ -259,50 +279,87 @@ static struct event take_apart(
 	return ev;
 }
 
-static void carry(struct work *w, const uint8_t *record, uint32_t size)
+static void add_to_lake(struct work *w, const struct event *ev)
 {
-	bool has_columns = w->job->has_columns;
 	struct block *lake = &w->lake_block;
-	struct block *avro = &w->avro_block;
-	struct event ev;
-	uint8_t *p;
+	uint8_t *p = lake->data + lake->used;
 
-	if (dpi_crc32c(0, record + HEAD, size) != dpi_load_u32(record + 4)) {
-		bench_die("checksum");
-	}
-	ev = take_apart(w, record + HEAD, record + HEAD + size);
-	p = lake->data + lake->used;
-	p = has_columns ? put_lake(w, &ev, p)
-			: put_bytes(p, ev.payload, ev.size);
+	p = w->job->has_columns ? put_lake(w, ev, p)
+				: put_bytes(p, ev->payload, ev->size);
 	lake->used = (size_t)(p - lake->data);
 	lake->count++;
-	p = avro->data + avro->used;
-	p = has_columns ? put_given(w, &ev, p) : p;
-	p = payment_by_hand(ev.payload, ev.size, p);
+	if (lake->used >= BLOCK) {
+		end_block(w, lake, &w->lake, w->job->packs_lake);
+	}
+}
+
+static void add_to_avro(struct work *w, const struct event *ev)
+{
+	struct block *avro = &w->avro_block;
+	uint8_t *p = avro->data + avro->used;
+
+	p = w->job->has_columns ? put_given(w, ev, p) : p;
+	p = payment_by_hand(ev->payload, ev->size, p);
 	if (p == NULL) {
 		bench_die("payment_by_hand");
 	}
 	avro->used = (size_t)(p - avro->data);
 	avro->count++;
-	w->offset += HEAD + size;
-	if (lake->used >= BLOCK) {
-		end_block(w, lake, &w->lake, w->job->packs_lake);
-	}
 	if (avro->used >= BLOCK) {
 		end_block(w, avro, &w->avro, true);
 	}
 }
 
-static void carry_all(struct work *w)
+/* What is done with a record of a log. */
+typedef void visit_record(struct work *w, const uint8_t *record, uint32_t size);
+
+static void route(struct work *w, const uint8_t *record, uint32_t size)
+{
+	uint8_t *out = w->routed.data + w->routed.used;
+
+	check(record, size);
+	dpi_store_u32(out, size + PLACE);
+	dpi_store_u64(out + HEAD, SOURCE);
+	dpi_store_u64(out + HEAD + 8, w->offset + HEAD + size);
+	memcpy(out + HEAD + PLACE, record + HEAD, size);
+	dpi_store_u32(out + 4, dpi_crc32c(0, out + HEAD, size + PLACE));
+	appended(w, &w->routed, HEAD + size + PLACE);
+}
+
+static void carry_to_lake(struct work *w, const uint8_t *record, uint32_t size)
+{
+	struct event ev = take_apart(w, record, size);
+
+	add_to_lake(w, &ev);
+}
+
+static void carry_to_avro(struct work *w, const uint8_t *record, uint32_t size)
+{
+	struct event ev = take_apart(w, record, size);
+
+	add_to_avro(w, &ev);
+}
+
+static void carry_to_both(struct work *w, const uint8_t *record, uint32_t size)
+{
+	struct event ev = take_apart(w, record, size);
+
+	add_to_lake(w, &ev);
+	add_to_avro(w, &ev);
+}
+
+static void visit_all(
+	struct work *w, const struct out *log, visit_record *visit)
 {
 	size_t have = 0;
 	off_t at = 0;
 	ssize_t n;
 
+	w->offset = 0;
 	do {
 		size_t done = 0;
 
-		n = pread(w->log.fd, w->in + have, sizeof(w->in) - have, at);
+		n = pread(log->fd, w->in + have, sizeof(w->in) - have, at);
 		if (n < 0) {
 			bench_die("pread");
 		}
@@ -312,12 +369,25 @@ static void carry_all(struct work *w)
 			have - done - HEAD >= dpi_load_u32(w->in + done)) {
 			uint32_t size = dpi_load_u32(w->in + done);
 
-			carry(w, w->in + done, size);
+			visit(w, w->in + done, size);
 			done += HEAD + size;
+			w->offset += HEAD + size;
 		}
 		memmove(w->in, w->in + done, have - done);
 		have -= done;
 	} while (n > 0);
+}
+
+static void carry_all(struct work *w)
+{
+	if (w->job->has_route) {
+		visit_all(w, &w->log, route);
+		sync_out(&w->routed);
+		visit_all(w, &w->routed, carry_to_lake);
+		visit_all(w, &w->routed, carry_to_avro);
+	} else {
+		visit_all(w, &w->log, carry_to_both);
+	}
 	end_block(w, &w->lake_block, &w->lake, w->job->packs_lake);
 	end_block(w, &w->avro_block, &w->avro, true);
 	sync_out(&w->lake);
@@ -331,9 +401,9 @@ pipeline_sizes pipeline_run_by_hand(const pipeline_by_hand *job)
 
 	w.job = job;
 	w.append_ms = now_ms();
-	w.offset = 0;
 	w.zstd = ZSTD_createCCtx();
 	open_out(&w.log, job->directory, "log");
+	open_out(&w.routed, job->directory, "routed");
 	open_out(&w.lake, job->directory, "lake");
 	open_out(&w.avro, job->directory, "avro");
 	append_all(&w);
@@ -341,6 +411,7 @@ pipeline_sizes pipeline_run_by_hand(const pipeline_by_hand *job)
 	sizes = (pipeline_sizes){w.lake.written, w.avro.written};
 	(void)ZSTD_freeCCtx(w.zstd);
 	(void)close(w.log.fd);
+	(void)close(w.routed.fd);
 	(void)close(w.lake.fd);
 	(void)close(w.avro.fd);
 	return sizes;

@@ -27,6 +27,13 @@ typedef struct pipeline_by_hand {
 	 * types and sources, too.
 	 */
 	bool has_columns;
+	/*
+	 * The log is copied into another, synced as the first, with the source
+	 * place in each record; and each destination reads that for itself. So
+	 * does who carries several topics into one stream, and whose
+	 * destinations do not wait for one another.
+	 */
+	bool has_route;
 	bool packs_lake; /* the lake is zstd-1, too */
 } pipeline_by_hand;
 
