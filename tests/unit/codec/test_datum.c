@@ -141,6 +141,46 @@ static void both_ways_lead_to_the_same_bytes(void **state)
 	}
 }
 
+/* Texts of all sizes that are copied in one piece of a fixed size, or just not,
+ * with room behind them to read it. */
+static void a_text_of_any_size_is_copied_whole(void **state)
+{
+	enum { SIZES = 80, BEHIND = 100 };
+	struct coder_rig *rig = *state;
+	uint8_t wire[2 + SIZES + 2 + BEHIND];
+
+	describe(&rig->set);
+	coder_rig_plan(rig, "t.M");
+	for (uint8_t size = 1; size < SIZES; size++) {
+		const uint8_t *text = wire + 2;
+		size_t head = size < 64 ? 2 : 3;
+
+		memset(wire, 'x', sizeof(wire));
+		wire[0] = 0x0a;
+		wire[1] = size;
+		for (uint8_t i = 0; i < size; i++) {
+			wire[2 + i] = ' ' + i;
+		}
+		wire[2 + size] = 0x5a;
+		wire[3 + size] = BEHIND;
+		assert_int_equal(
+			encode_copy(rig, 0, wire, 4u + size + BEHIND), DP_OK);
+		assert_int_equal(rig->coder->scans_left, 0);
+		assert_memory_equal(rig->out.data + head, text, size);
+	}
+}
+
+static void values_of_one_entry_become_one_message(void **state)
+{
+	static const dp_bytes pieces =
+		BYTES("\x32\x0c\x0a\1n\x12\3\x0a\1k\x12\2\x18\1");
+	struct coder_rig *rig = *state;
+
+	describe(&rig->set);
+	coder_rig_plan(rig, "t.M");
+	check_both(rig, pieces.data, pieces.size);
+}
+
 static void after_a_misfit_events_are_scanned_for_a_while(void **state)
 {
 	static const dp_bytes disordered = BYTES("\x18\1\x0a\1i");
@@ -200,6 +240,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(both_ways_lead_to_the_same_bytes),
+		TEST(a_text_of_any_size_is_copied_whole),
+		TEST(values_of_one_entry_become_one_message),
 		TEST(after_a_misfit_events_are_scanned_for_a_while),
 		TEST(a_straight_way_without_memory_says_so),
 	};
