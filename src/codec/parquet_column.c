@@ -128,7 +128,7 @@ dp_status dpi_parquet_column_settle(dpi_parquet_column *column)
 	if (!column->has_dictionary || entries < column->check_at) {
 		return DP_OK;
 	}
-	if (dpi_parquet_column_count(column) < 2 * (uint64_t)entries ||
+	if (dpi_parquet_column_count(column) < 4 * (uint64_t)entries ||
 		column->dictionary.values.size > DICTIONARY_BYTES) {
 		return make_plain(column);
 	}

@@ -8,8 +8,8 @@
 
 /*
  * A column of the row group that fills: levels, and values. Values are places
- * in a dictionary at first; when half of them turn out to be distinct, they are
- * plain bytes, and stay so for the rest of the file.
+ * in a dictionary at first; when a quarter of them turns out to be distinct,
+ * they are plain bytes, and stay so for the rest of the file.
  *
  * What was put since the last commit can be taken back.
  */
