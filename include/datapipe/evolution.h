@@ -49,7 +49,8 @@ enum {
 	/** Its field is gone: the column stays, and newer rows are NULL; newer
 	    files lack it. */
 	DP_EVOLVE_KEEP = 4,
-	/** It has another type from now on, and one that reads all values. */
+	/** It has another type from now on, and one of the two reads the values
+	    of both: of files perhaps that of before. */
 	DP_EVOLVE_WIDEN = 5,
 	/** Newer files have another type for it, and no schema reads these and
 	    the older ones. */

@@ -106,6 +106,8 @@ static void put_name(dpi_buf *out, const char *name)
 	(void)dpi_buf_append_byte(out, '`');
 }
 
+/* Messages that have each other twice are more than any buffer holds: a walk
+ * ends with it. */
 static void put_type(dpi_buf *out, const dpi_nested_column *column)
 {
 	const dpi_nested_columns *inner = column->columns;
@@ -113,7 +115,9 @@ static void put_type(dpi_buf *out, const dpi_nested_column *column)
 	(void)dpi_buf_append_string(out, column->is_repeated ? "ARRAY<" : "");
 	(void)dpi_buf_append_string(
 		out, inner != NULL ? "STRUCT<" : column->type);
-	for (size_t i = 0; inner != NULL && i < inner->count; i++) {
+	for (size_t i = 0;
+		inner != NULL && i < inner->count && out->failed == DP_OK;
+		i++) {
 		(void)dpi_buf_append_string(out, i > 0 ? ", " : "");
 		put_name(out, inner->items[i].name);
 		(void)dpi_buf_append_byte(out, ' ');

@@ -101,6 +101,10 @@ static dp_status tell(differ *d, dp_evolution_action action,
 	if (step.column != NULL && step.before != NULL && step.type != NULL &&
 		step.type_before != NULL && sql != NULL) {
 		st = dpi_evolution_add(d->evolution, &step, d->err);
+	} else if (sql == NULL && d->sql.failed == DP_ETOOBIG) {
+		st = dpi_error_set(d->err, DP_ETOOBIG,
+			"column %s has too many columns for a statement",
+			column->name);
 	} else {
 		st = dpi_evolution_no_memory(d->err);
 	}
@@ -283,6 +287,8 @@ static dp_status tell_new(differ *d, const dpi_nested_columns *before,
 	return tell(d, action, &merged->column, old,
 		merged->is_new
 			? sql_of(d, &merged->column, dpi_bigquery_put_add)
+			: merged->is_wider
+			? sql_of(d, &merged->column, dpi_bigquery_put_widen)
 			: "");
 }
 

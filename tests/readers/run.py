@@ -90,12 +90,12 @@ def find_java(folder):
             done = run(
                 "mvn", "-q", "-B", "-f", wanted, f"-Dmdep.outputFile={java}/classpath",
                 "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:build-classpath")
-            if done.returncode == 0:
-                done = run("javac", "-d", java, "-cp", (java / "classpath").read_text(),
-                           HERE / "ReadParquet.java")
             if done.returncode != 0:
                 return None, f"no parquet-java: {done.stdout.strip()[-300:]}"
             shutil.copy(wanted, java / "made-of")
+        must("javac", run(
+            "javac", "-d", java, "-cp", (java / "classpath").read_text(),
+            HERE / "ReadParquet.java"))
     return ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp",
             f"{java}:{(java / 'classpath').read_text()}", "ReadParquet"], None
 

@@ -89,6 +89,23 @@ class Changes(unittest.TestCase):
         run("--for", "sqlite", old, new, status=2)
         run("--type", "shop.Paid", "--for", "oracle", old, new, status=2)
 
+    def test_a_renamed_column_that_is_too_narrow_becomes_wider(self):
+        old = self.make("old", "message Paid { int64 a = 1; int64 b = 2; }")
+        new = self.make("new", "message Paid { uint64 a = 2; }")
+        done = run("--type", "shop.Paid", "--for", "bigquery", "--mode", "NONE",
+                   old, new, status=0)
+        self.assertIn("rename column a NUMERIC, before b, was INT64: ALTER TABLE "
+                      "`shop.Paid` ALTER COLUMN `a` SET DATA TYPE NUMERIC\n",
+                      done.stdout)
+
+    def test_a_message_that_unfolds_for_ever_is_refused_at_once(self):
+        levels = [f"message L{n} {{ L{n + 1} a = 1; L{n + 1} b = 2; }}"
+                  for n in range(40)] + ["message L40 { int32 x = 1; }"]
+        old = self.make("old", *levels, "message Paid { int32 z = 1; }")
+        new = self.make("new", *levels, "message Paid { int32 z = 1; L0 l = 2; }")
+        done = run("--type", "shop.Paid", "--for", "bigquery", old, new, status=2)
+        self.assertIn("column l has too many columns for a statement", done.stderr)
+
     def test_wrong_usage_is_no_answer(self):
         old = self.make("old", "message Paid {}")
         run(old, status=2)
